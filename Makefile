@@ -1,0 +1,45 @@
+# `make` alone lists what can be made.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check eval bench models fit proof
+
+help: ## list what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[models,llm,train,dev]'
+	touch $(READY)
+
+run: $(READY) ## set up, index seeds/, answer one question, then serve (Ctrl-C ends it)
+	@$(BIN)/quotewell ingest seeds
+	@echo; echo '$$ quotewell ask "Why did Harrowmere bridge open late?"'
+	@$(BIN)/quotewell ask "Why did Harrowmere bridge open late?"
+	@echo; $(BIN)/quotewell serve
+
+test: $(READY) ## set up and run the tests
+	$(BIN)/python -m pytest
+
+check: $(READY) ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+eval: $(READY) ## figures over the questions about seeds/
+	$(BIN)/quotewell eval
+
+bench: $(READY) ## a stock LangChain pipeline beside ours, five pairs in one run (DATA=a SQuAD file or a folder of articles)
+	$(BIN)/python -m eval.bench --articles $(if $(wildcard $(DATA)),$(DATA),seeds) --pairs 5
+
+models: $(READY) ## make the built-in model anew in rag/models/
+	$(BIN)/python -m rag.training.embedder
+
+fit: $(READY) ## fit the answerer's weights anew (DATA folder of training sets)
+	$(BIN)/python -m rag.training.extractive
+
+proof: $(READY) ## the long property tests: 100,000 cases each
+	QUOTEWELL_TEST_CASES=100000 $(BIN)/python -m pytest -m proof --timeout 7200

@@ -1,0 +1,284 @@
+"""The command line. It only calls System and prints; commands of api and eval are found by entry point."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from typer._click.core import Command, Context  # typer brings its own click
+from typer.core import TyperGroup
+
+from rag.build import System, build
+from rag.doctor import examine
+from rag.errors import QuotewellError
+from rag.settings import load_settings
+from rag.types import Answer, Article, Citation, Outcome, Receipt
+from rag.wire import answer_out, article_out, passage_out, receipt_out
+
+Home = Annotated[Path | None, typer.Option("--home", help="Folder of the collection.", show_default="./.quotewell")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+_MARKS: dict[Outcome, str] = {"added": "green", "updated": "yellow", "unchanged": "dim", "refused": "red"}
+
+
+class Commands(TyperGroup):
+    """Our commands, and those that installed packages offer, imported when they are called."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        offered = [entry.name for entry in entry_points(group="quotewell.commands")]
+        return [*super().list_commands(ctx), *sorted(offered)]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        for entry in entry_points(group="quotewell.commands", name=cmd_name):
+            return _command(cmd_name, entry.load())
+        return None
+
+
+def _command(name: str, function: Callable[..., object]) -> Command:
+    one = typer.Typer(add_completion=False)
+    one.command(name)(function)
+    command = typer.main.get_command(one)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Ask your articles, and be shown the proof.",
+)
+articles = typer.Typer(no_args_is_help=True, help="List, show or delete articles.")
+app.add_typer(articles, name="articles")
+
+
+def main() -> None:
+    """Exit code 0 done, 1 failed, 2 wrong usage; an error is one line."""
+    try:
+        app()
+    except QuotewellError as err:
+        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(err)), soft_wrap=True)
+        sys.exit(err.exit_code)
+
+
+def _open(home: Path | None) -> System:
+    return build(load_settings(home=home))
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+@app.command()
+def ingest(
+    sources: Annotated[list[str], typer.Argument(help="Files, folders, URLs, or - for standard input.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Put articles in: .txt, .md, .html, .json, .jsonl. Exit code 1 when any was refused."""
+    system = _open(home)
+    counts: dict[Outcome, int] = dict.fromkeys(_MARKS, 0)
+    with Progress(
+        TextColumn("indexing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        bar = progress.add_task("indexing", total=_expected(sources))
+        items = progress.track((item for source in sources for item in system.read(source)), task_id=bar)
+        for receipt in system.ingest(items):
+            counts[receipt.outcome] += 1
+            if as_json:
+                _print_json(receipt_out(receipt))
+            else:
+                progress.console.print(_receipt_line(receipt), soft_wrap=True)
+    if not as_json:
+        stats = system.library.stats()
+        told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing found"
+        Console().print(f"{told}; the library holds {stats.articles} articles in {stats.chunks} chunks")
+    system.close()
+    if counts["refused"]:
+        raise typer.Exit(1)
+
+
+def _expected(sources: list[str]) -> int | None:
+    """How many articles will come, where it can be told without reading: a file each."""
+    paths = [Path(source) for source in sources]
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+    if any(not path.exists() or file.suffix in (".jsonl", ".ndjson", ".json") for path in paths for file in files):
+        return None
+    return len(files)
+
+
+def _receipt_line(receipt: Receipt) -> Text:
+    line = Text.assemble((f"{receipt.outcome:>9} ", _MARKS[receipt.outcome]), receipt.source)
+    if receipt.reason:
+        line.append(f": {receipt.reason}")
+    return line
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="One question, in quotes.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the articles: the answer, then its numbered quotes."""
+    system = _open(home)
+    answer = next(piece for piece in system.ask(question) if isinstance(piece, Answer))
+    if as_json:
+        _print_json(answer_out(answer))
+    else:
+        _print_answer(answer, system)
+    system.close()
+
+
+def _print_answer(answer: Answer, system: System) -> None:
+    console = Console()
+    if answer.status == "unanswerable":
+        console.print(Text(answer.text, style="bold"))
+        if not system.library.stats().articles:
+            console.print("The library is empty: put articles in with quotewell ingest PATH.")
+        elif answer.passages:
+            console.print("\nNearest passages, which may or may not help:", style="dim")
+        for passage in answer.passages[:3]:
+            chunk = passage.chunk
+            console.print(Text(f"  · {_place(chunk.title, chunk.published_at)}", style="cyan"))
+            console.print(Text(f"    {_shortened(chunk.text)}", style="dim"))
+        return
+    text = Text()
+    for citation in answer.citations:
+        start = text.plain and " "
+        text.append(f"{start}{citation.answer_span.of(answer.text)}", style="bold")
+        text.append(f" [{citation.number}]", style="cyan")
+    console.print(text)
+    console.print()
+    for citation in answer.citations:
+        _print_citation(console, citation)
+
+
+def _print_citation(console: Console, citation: Citation) -> None:
+    console.print(Text(f"[{citation.number}] {_place(citation.title, citation.published_at)}", style="cyan"))
+    console.print(Text(f"    “{citation.quote}”"))
+    where = f"{citation.article_id}@{citation.revision[:12]}, characters {citation.span.start}–{citation.span.end}"
+    console.print(Text(f"    {where}", style="dim"))
+
+
+def _place(title: str, published_at: str | None) -> str:
+    return f"{title} ({published_at[:10]})" if published_at else title
+
+
+def _shortened(text: str, most: int = 160) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: line.rfind(" ", 0, most)] + " …"
+
+
+@app.command()
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=50, help="Passages to show.")] = 5,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Show the passages that fit a question best, with their scores."""
+    system = _open(home)
+    passages = system.search(question, k=k)
+    if as_json:
+        _print_json({"passages": [passage_out(passage) for passage in passages]})
+    else:
+        console = Console()
+        for n, passage in enumerate(passages, start=1):
+            chunk = passage.chunk
+            heading = f"{n}. {passage.score:.3f}  {_place(chunk.title, chunk.published_at)}"
+            console.print(Text(heading, style="cyan"))
+            console.print(Text(f"   {_shortened(chunk.text, 400)}"))
+        if not passages:
+            console.print("Nothing found.")
+    system.close()
+
+
+@articles.command("list")
+def list_articles(home: Home = None, as_json: Json = False) -> None:
+    """All articles, in the order of their ids."""
+    system = _open(home)
+    after: str | None = None
+    while page := system.library.articles(limit=100, after=after):
+        for article in page:
+            if as_json:
+                _print_json(article_out(article, text=False))
+            else:
+                _print_row(article)
+        after = page[-1].id
+    system.close()
+
+
+def _print_row(article: Article) -> None:
+    line = Text.assemble((article.id, "cyan"), f"  {article.published_at or '—'}  {article.title}")
+    Console().print(line, soft_wrap=True)
+
+
+@articles.command("show")
+def show_article(
+    article_id: Annotated[str, typer.Argument(help="Id, as in the list.")],
+    revision: Annotated[str | None, typer.Option(help="An earlier revision.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """One article, as it is stored."""
+    system = _open(home)
+    article = system.library.article(article_id, revision)
+    if as_json:
+        _print_json(article_out(article))
+    else:
+        console = Console()
+        console.print(Text(article.title, style="bold"))
+        console.print(Text(f"{article.id}@{article.revision[:12]}  {article.published_at or 'undated'}\n", style="dim"))
+        console.print(Text(article.text))
+    system.close()
+
+
+@articles.command("delete")
+def delete_article(
+    article_id: Annotated[str, typer.Argument(help="Id, as in the list.")], home: Home = None, as_json: Json = False
+) -> None:
+    """Remove an article and all its revisions."""
+    system = _open(home)
+    system.delete(article_id)
+    if as_json:
+        _print_json({"id": article_id, "outcome": "deleted"})
+    else:
+        Console().print(Text(f"deleted {article_id}"))
+    system.close()
+
+
+@app.command()
+def doctor(home: Home = None, as_json: Json = False) -> None:
+    """What is installed, found and missing; exit code 1 when something needed is missing."""
+    findings = examine(lambda: _open(home))
+    if as_json:
+        _print_json([{"name": f.name, "ok": f.ok, "needed": f.needed, "found": f.found} for f in findings])
+    else:
+        console = Console()
+        for finding in findings:
+            mark = ("ok  ", "green") if finding.ok else ("MISS", "red") if finding.needed else ("–   ", "dim")
+            console.print(Text.assemble(mark, f" {finding.name:<22}", finding.found), soft_wrap=True)
+    if any(finding.needed and not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Settings → System: the one file that names concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rag import flow, readers
+from rag.answerers.extractive import ExtractiveAnswerer
+from rag.chunks import Splitter
+from rag.embedders.onnx import OnnxEmbedder
+from rag.embedders.sentence_transformers import SentenceTransformerEmbedder
+from rag.errors import QuestionError, QuotewellError
+from rag.index.faiss import FaissIndex
+from rag.library.sqlite import SQLiteLibrary
+from rag.retrieval import Dense, Fused, Lexical, Merged, Reranked
+from rag.settings import Settings
+from rag.types import (
+    Answer,
+    Answerer,
+    Article,
+    Delta,
+    Embedder,
+    Index,
+    Library,
+    Passage,
+    Receipt,
+    Refusal,
+    Retriever,
+    Turn,
+    Where,
+)
+
+MODELS = Path(__file__).parent / "models"
+
+
+def build_embedder(settings: Settings) -> Embedder:
+    """The embedder that the settings name."""
+    if settings.embedder == "builtin":
+        return OnnxEmbedder(MODELS / "minilm", threads=settings.threads)
+    return SentenceTransformerEmbedder(settings.embedder)
+
+
+def build(settings: Settings) -> System:
+    """A System over the collection in ``settings.home``, which is made when it is not there."""
+    embedder = build_embedder(settings)
+    splitter = Splitter(embedder.count_pieces, embedder.window)
+    library = SQLiteLibrary(
+        settings.home,
+        dim=embedder.dim,
+        fingerprints={"embedder": embedder.fingerprint, "chunker": splitter.fingerprint},
+    )
+    index = FaissIndex(settings.home, dim=embedder.dim, identity=library.identity)
+    fused = Fused(Dense(embedder, library, index), Lexical(library))
+    return System(
+        settings=settings,
+        embedder=embedder,
+        splitter=splitter,
+        library=library,
+        index=index,
+        retriever=Merged(Reranked(fused), library),
+        answerer=ExtractiveAnswerer(embedder, threshold=settings.threshold),
+    )
+
+
+class System:
+    """One collection with all that it takes to fill it and to ask it. Safe for threads."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        embedder: Embedder,
+        splitter: Splitter,
+        library: SQLiteLibrary,
+        index: Index,
+        retriever: Retriever,
+        answerer: Answerer,
+    ) -> None:
+        self.settings = settings
+        self.embedder = embedder
+        self.splitter = splitter
+        self.library = library
+        self.index = index
+        self.retriever = retriever
+        self.answerer = answerer
+
+    def read(self, source: str) -> Iterator[Article | Refusal]:
+        """Articles of a file, a folder, a URL or "-" (standard input)."""
+        return readers.read(source, max_chars=self.settings.max_article_chars)
+
+    def read_upload(self, data: bytes, name: str, content_type: str | None) -> Iterator[Article | Refusal]:
+        """Articles of bytes that were sent; ``name`` is a label, never a path."""
+        return readers.read_bytes(data, name, max_chars=self.settings.max_article_chars, content_type=content_type)
+
+    def make_article(self, record: Mapping[str, object], source: str) -> Article:
+        """An article of a JSON object. Raises ReadError or TooLarge."""
+        return readers.make_article(record, source=source, max_chars=self.settings.max_article_chars)
+
+    def ingest(self, items: Iterable[Article | Refusal]) -> Iterator[Receipt]:
+        """Stores articles; see ``flow.ingest``."""
+        return flow.ingest(
+            items, splitter=self.splitter, embedder=self.embedder, library=self.library, index=self.index
+        )
+
+    def delete(self, article_id: str) -> None:
+        """Removes an article. Raises NotFound."""
+        self.library.delete(article_id)
+        self.index.apply(self.library.changes(self.index.seq))
+        self.index.save()
+
+    def search(self, question: str, *, k: int | None = None, where: Where | None = None) -> list[Passage]:
+        """The best ``k`` passages. Raises QuestionError."""
+        return self.retriever.search(self._checked(question), k or self.settings.passages, where)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        where: Where | None = None,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[Delta | Answer]:
+        """Deltas, then the Answer; see ``flow.ask``. Raises QuestionError at once."""
+        return flow.ask(
+            self._checked(question),
+            retriever=self.retriever,
+            answerer=self.answerer,
+            library=self.library,
+            k=k or self.settings.passages,
+            where=where,
+            history=history,
+        )
+
+    def ready(self) -> list[str]:
+        """Why questions cannot be answered now, a line each; empty when they can."""
+        try:
+            self.embedder.embed_queries(["ready?"])
+            if self.library.seq() != self.index.seq:
+                self.index.apply(self.library.changes(self.index.seq))
+            found, expected = len(self.index), self.library.stats().chunks
+        except QuotewellError as err:
+            return [str(err)]
+        return [] if found == expected else [f"expected {expected} vectors in the index; found {found}"]
+
+    def problems(self) -> list[str]:
+        """What in the library or the index contradicts itself, a line each."""
+        return [*self.library.problems(), *self.ready()]
+
+    def close(self) -> None:
+        self.index.close()
+        self.library.close()
+
+    def _checked(self, question: str) -> str:
+        text = question.strip()
+        limit = self.settings.max_question_chars
+        if not text or len(text) > limit:
+            raise QuestionError(
+                expected=f"a question of 1 to {limit} characters",
+                found=f"{len(text)} characters" if text else "none",
+                remedy="ask one thing in a sentence or two",
+            )
+        return text

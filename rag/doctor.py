@@ -1,0 +1,66 @@
+"""What is installed, found and missing, a finding each."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from rag.errors import QuotewellError
+
+if TYPE_CHECKING:
+    from rag.build import System
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``needed`` findings that are not ``ok`` keep Quotewell from working."""
+
+    name: str
+    ok: bool
+    needed: bool
+    found: str
+
+
+_PACKAGES = (
+    ("faiss-cpu", True),
+    ("onnxruntime", True),
+    ("tokenizers", True),
+    ("fastapi", True),
+    ("sentence-transformers", False),
+    ("torch", False),
+    ("langchain", False),
+)
+
+
+def examine(opener: Callable[[], System]) -> list[Finding]:
+    """Packages, then the collection that ``opener`` opens: model, library, index."""
+    return [*_installed(), *_collection(opener)]
+
+
+def _installed() -> Iterator[Finding]:
+    yield Finding("python", sys.version_info >= (3, 11), True, sys.version.split()[0])
+    yield Finding("sqlite", sqlite3.sqlite_version_info >= (3, 38), True, sqlite3.sqlite_version)
+    for name, needed in _PACKAGES:
+        try:
+            yield Finding(name, True, needed, version(name))
+        except PackageNotFoundError:
+            yield Finding(name, False, needed, "not installed" + ("" if needed else " (optional)"))
+
+
+def _collection(opener: Callable[[], System]) -> Iterator[Finding]:
+    try:
+        system = opener()
+    except QuotewellError as err:
+        yield Finding("library", False, True, str(err))
+        return
+    stats = system.library.stats()
+    held = f"{stats.articles} articles, {stats.revisions} revisions, {stats.chunks} chunks, {stats.bytes / 1e6:.1f} MB"
+    yield Finding("embedder", True, True, f"{system.embedder.fingerprint}, {system.embedder.dim} dimensions")
+    yield Finding("library", True, True, f"{held} in {system.settings.home}")
+    problems = system.problems()
+    yield Finding("consistency", not problems, True, "; ".join(problems[:5]) or "nothing contradicts itself")
+    system.close()

@@ -1,0 +1,291 @@
+"""The nouns of Quotewell, and the protocols between its rooms. Standard library and numpy only.
+
+Positions are half-open and in Unicode code points of an article's canonical text, everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+"""Shape ``(n, dim)``, float32, each row of unit length."""
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+Status = Literal["answered", "partial", "unanswerable", "conflicting"]
+Outcome = Literal["added", "updated", "unchanged", "refused"]
+Role = Literal["user", "assistant"]
+
+
+def text_revision(text: str) -> str:
+    """The revision of a canonical text: the SHA-256 of its UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """``text[start:end]``, with ``0 <= start < end``."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"expected 0 <= start < end; found [{self.start}, {self.end})")
+
+    def of(self, text: str) -> str:
+        return text[self.start : self.end]
+
+    def covers(self, other: Span) -> bool:
+        return self.start <= other.start and other.end <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One revision of one article. ``text`` is canonical: cleaned once by a reader, never altered after.
+
+    ``published_at`` is an ISO 8601 date or date and time, as precise as the source says, or None.
+    """
+
+    id: str
+    title: str
+    text: str
+    url: str | None = None
+    published_at: str | None = None
+    publisher: str | None = None
+    language: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    revision: str = ""
+
+    def __post_init__(self) -> None:
+        actual = text_revision(self.text)
+        if self.revision not in ("", actual):
+            raise ValueError(f"expected revision {actual}; found {self.revision}")
+        object.__setattr__(self, "revision", actual)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A source, or one record of it, that could not be made into an article, and why (one line)."""
+
+    source: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one source. It is yielded after its transaction has been committed."""
+
+    source: str
+    outcome: Outcome
+    article_id: str | None = None
+    revision: str | None = None
+    chunks: int = 0
+    reason: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of an article: ``article.text[span] == text``, and the headline that it stands under.
+
+    ``id`` is 63 bits of a hash of article_id, revision and span.
+    """
+
+    id: int
+    article_id: str
+    revision: str
+    span: Span
+    text: str
+    title: str = ""
+    url: str | None = None
+    published_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that a retriever scored for a question; higher is better for every retriever."""
+
+    chunk: Chunk
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """``exact``; ``normalized`` (typography only; the quote was then cut from the article); ``absent``."""
+
+    status: Literal["exact", "normalized", "absent"]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The characters of an article that support ``answer.text[answer_span]``.
+
+    **Invariant**: ``article.text[span] == quote``. ``prefix`` and ``suffix`` are the characters
+    around the quote (at most 32 each), so that it can be found again in a later revision;
+    ``start_utf16`` counts the span's start as JavaScript does.
+    """
+
+    number: int
+    answer_span: Span
+    article_id: str
+    revision: str
+    title: str
+    url: str | None
+    published_at: str | None
+    span: Span
+    quote: str
+    verification: Verification
+    prefix: str = ""
+    suffix: str = ""
+    start_utf16: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier message of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer under way, and the verified citations of the statements in it."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Each statement of an answered ``text`` has a citation that verifies.
+
+    ``confidence`` is the estimated probability that the cited sentence answers the question;
+    ``passages`` are those consulted, best first; ``timings`` are milliseconds by stage.
+    """
+
+    question: str
+    status: Status
+    text: str
+    short: str | None
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    confidence: float
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which articles may be searched. Empty fields do not restrict.
+
+    ``published_from`` and ``published_to`` are inclusive ISO dates and leave undated articles out;
+    ``as_of`` hides what was published later and keeps undated articles.
+    """
+
+    published_from: str | None = None
+    published_to: str | None = None
+    as_of: str | None = None
+    publisher: str | None = None
+    language: str | None = None
+    article_ids: tuple[str, ...] = ()
+
+
+class Entry(NamedTuple):
+    """An article with its chunks and their vectors, ``(len(chunks), dim)``: what one put stores."""
+
+    article: Article
+    chunks: Sequence[Chunk]
+    vectors: Matrix
+
+
+class Changes(NamedTuple):
+    """What happened to chunks after a sequence number: apply ``removed`` first, then ``added``."""
+
+    seq: int
+    removed: Sequence[int]
+    added: Sequence[int]
+    vectors: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a library holds: counts, the number of its last change, and its bytes on disk."""
+
+    articles: int
+    revisions: int
+    chunks: int
+    seq: int
+    bytes: int
+
+
+class Embedder(Protocol):
+    """Text to unit vectors. ``window`` is the word pieces that one passage may have, all told."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def count_pieces(self, texts: Sequence[str]) -> list[int]: ...
+    def embed_passages(self, texts: Sequence[str]) -> Matrix: ...
+    def embed_queries(self, texts: Sequence[str]) -> Matrix: ...
+
+
+class Library(Protocol):
+    """The truth. What ``put`` and ``delete`` return has been committed; nothing else has.
+
+    ``identity`` names this library's sequence of changes: no other library ever has the same.
+    """
+
+    @property
+    def identity(self) -> str: ...
+    def put(self, batch: Sequence[Entry]) -> int: ...
+    def delete(self, article_id: str) -> int: ...
+    def article(self, article_id: str, revision: str | None = None) -> Article: ...
+    def articles(self, *, limit: int, after: str | None = None) -> list[Article]: ...
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]: ...
+    def search_text(self, query: str, k: int, where: Where | None = None) -> list[tuple[int, float]]: ...
+    def allowed(self, where: Where) -> list[int]: ...
+    def changes(self, after: int) -> Changes: ...
+    def seq(self) -> int: ...
+    def stats(self) -> Stats: ...
+    def close(self) -> None: ...
+
+
+class Index(Protocol):
+    """The view: vectors by chunk id, as of ``seq``. It can be thrown away and rebuilt at any time."""
+
+    @property
+    def seq(self) -> int: ...
+    def __len__(self) -> int: ...
+    def apply(self, changes: Changes) -> None: ...
+    def search(self, vector: Matrix, k: int, allowed: Sequence[int] | None = None) -> list[tuple[int, float]]: ...
+    def similarities(self, vector: Matrix, ids: Sequence[int]) -> list[float]: ...
+    def save(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Retriever(Protocol):
+    """The best ``k`` passages for a question, sorted by score, best first."""
+
+    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]: ...
+
+
+class Answerer(Protocol):
+    """Deltas whose texts join to ``Answer.text``, then the Answer, once, last."""
+
+    def answer(
+        self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
+    ) -> Iterator[Delta | Answer]: ...

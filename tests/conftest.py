@@ -1,0 +1,39 @@
+"""No test opens a socket unless it is marked ``network``; property tests run as many cases as asked."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "quotewell",
+    max_examples=int(os.environ.get("QUOTEWELL_TEST_CASES", "200")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("quotewell")
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if request.node.get_closest_marker("network"):
+        yield
+        return
+
+    def refuse(self: socket.socket, address: object) -> None:
+        if self.family != socket.AF_UNIX:
+            raise RuntimeError(f"this test connects to {address!r}: mark it network, or pass a fake")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    for name in os.environ:
+        if name.startswith("QUOTEWELL_") and name != "QUOTEWELL_TEST_CASES":
+            monkeypatch.delenv(name)

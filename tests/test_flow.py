@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rag.citations import cite
+from rag.errors import CitationError
+from rag.flow import ask, ingest
+from rag.types import Answer, Article, Delta, Passage, Receipt, Refusal, Span
+from tests.fakes import QueueAnswerer, article
+from tests.test_retrieval import TEXTS, Shelf
+
+
+def put(shelf: Shelf, *items: Article | Refusal) -> list[Receipt]:
+    rooms = {"splitter": shelf.splitter, "embedder": shelf.embedder, "library": shelf.library, "index": shelf.index}
+    return list(ingest(items, **rooms))  # type: ignore[arg-type]
+
+
+def test_receipts_say_what_became_of_each(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    same = shelf.library.article("canal")
+    changed = replace(shelf.library.article("tower"), text="The tower fell.", revision="")
+    receipts = put(shelf, same, changed, article("new", "New."), Refusal("bad.pdf", "unreadable", "a PDF"))
+    assert {r.source: r.outcome for r in receipts} == {
+        "canal": "unchanged", "tower": "updated", "new": "added", "bad.pdf": "refused",
+    }  # fmt: skip
+    assert shelf.library.stats().articles == 4
+
+
+def test_unchanged_articles_cost_no_embedding(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    before = len(shelf.embedder.embedded)
+    put(shelf, *(shelf.library.article(name) for name in TEXTS))
+    assert len(shelf.embedder.embedded) == before
+
+
+def test_a_new_title_alone_is_an_update(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    renamed = replace(shelf.library.article("canal"), title="Another headline")
+    assert [r.outcome for r in put(shelf, renamed)] == ["updated"]
+    assert shelf.dense.search("another headline", 1)[0].chunk.title == "Another headline"
+    assert shelf.library.stats().chunks == len(shelf.index)
+
+
+def test_the_last_of_several_with_one_id_stays(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, {})
+    receipts = put(shelf, article("a", "First."), article("a", "Second."), article("a", "Third."))
+    assert [r.outcome for r in receipts] == ["added", "updated", "updated"]
+    assert shelf.library.article("a").text == "Third."
+
+
+def test_a_stop_half_way_keeps_what_was_receipted(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, {})
+
+    def source():  # type: ignore[no-untyped-def]
+        yield article("a", "Kept. " * 6000)
+        yield article("b", "Lost.")
+        raise ConnectionAbortedError
+
+    rooms = {"splitter": shelf.splitter, "embedder": shelf.embedder, "library": shelf.library, "index": shelf.index}
+    stream = ingest(source(), **rooms)  # type: ignore[arg-type]
+    assert next(stream).article_id == "a"
+    with pytest.raises(ConnectionAbortedError):
+        next(stream)
+    assert [found.id for found in shelf.library.articles(limit=5)] == ["a"]
+    assert shelf.library.problems() == []
+
+
+def answer_citing(passage: Passage, span: Span) -> tuple[Delta, Answer]:
+    citation = cite(passage, span, number=1, answer_span=Span(0, span.end - span.start))
+    answer = Answer("?", "answered", citation.quote, None, (citation,), (passage,), 0.9)
+    return Delta(citation.quote, (citation,)), answer
+
+
+def run(shelf: Shelf, *pieces: Delta | Answer) -> list[Delta | Answer]:
+    return list(ask("?", retriever=shelf.fused, answerer=QueueAnswerer(*pieces), library=shelf.library, k=2))
+
+
+def test_what_leaves_has_been_sliced_from_the_library(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    passage = shelf.dense.search("volcano", 1)[0]
+    delta, answer = run(shelf, *answer_citing(passage, Span(4, 11)))
+    assert isinstance(answer, Answer) and delta.citations == answer.citations
+    assert answer.citations[0].quote == "volcano" and answer.citations[0].prefix == "The "
+    assert set(answer.timings) == {"retrieve", "answer", "total"}
+
+
+@pytest.mark.parametrize("spoilt", ["quote", "span", "revision"])
+def test_an_answer_with_a_false_citation_is_withheld(tmp_path: Path, spoilt: str) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    delta, answer = answer_citing(shelf.dense.search("volcano", 1)[0], Span(4, 11))
+    citation = answer.citations[0]
+    false = {
+        "quote": replace(citation, quote="Volcano"),
+        "span": replace(citation, span=Span(5, 12)),
+        "revision": replace(citation, span=Span(4, 9999)),
+    }[spoilt]
+    with pytest.raises(CitationError):
+        run(shelf, replace(delta, citations=(false,)), answer)
+    with pytest.raises(CitationError):
+        run(shelf, replace(answer, citations=(false,)))
+
+
+def test_a_citation_holds_against_its_own_revision_after_an_update(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    pieces = answer_citing(shelf.dense.search("volcano", 1)[0], Span(4, 11))
+    put(shelf, article("volcano", "Quite another text.", "On the volcano"))
+    assert run(shelf, *pieces)[-1].citations[0].quote == "volcano"
