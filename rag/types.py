@@ -243,6 +243,15 @@ class Embedder(Protocol):
     def embed_queries(self, texts: Sequence[str]) -> Matrix: ...
 
 
+class TokenReader(Protocol):
+    """Reads a text in one pass: where each word piece stands, ``(n, 2)``, and its vector in context.
+
+    Vectors have shape ``(n, dim)`` and are not of unit length.
+    """
+
+    def read(self, text: str) -> tuple[NDArray[np.int64], Matrix]: ...
+
+
 class Library(Protocol):
     """The truth. What ``put`` and ``delete`` return has been committed; nothing else has.
 

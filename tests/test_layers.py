@@ -83,3 +83,15 @@ def test_the_default_path_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(m for m in sys.modules if '.' not in m))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_with_the_heavy_packages_gone_it_still_answers(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Bridges\n\nThe old bridge was built in 1887 by the town.")
+    gone = f"import sys; sys.modules.update(dict.fromkeys({sorted(HEAVY)!r})); from rag.__main__ import main; main()"
+
+    def quotewell(*args: str) -> str:
+        command = [sys.executable, "-c", gone, *args, "--home", str(tmp_path / "home")]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+    quotewell("ingest", str(tmp_path / "a.txt"))
+    assert "built in 1887" in quotewell("ask", "When was the old bridge built?")

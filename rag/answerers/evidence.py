@@ -1,4 +1,4 @@
-"""What speaks for a sentence as the answer to a question: a row of numbers each. Pure but for the embedder."""
+"""What speaks for a sentence as the answer to a question: a row of numbers each."""
 
 from __future__ import annotations
 
@@ -9,24 +9,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.chunks import sentences
-from rag.types import Embedder, Matrix, Passage, Span
-from rag.words import content_words, sentence_stems, stems, words
+from rag.types import Matrix, Passage, Span, TokenReader
+from rag.words import STOPWORDS, content_words, sentence_stems, stems, words
 
 FEATURES = (
-    "coverage",  # share of the question's words, by rarity, that stand in the sentence
-    "context",  # the same for sentence, the one before it and the headline
+    # of words, weighed by rarity among the passages
+    "context",  # share of the question's words that stand in the sentence, the one before it or the headline
     "passage",  # the same for the whole passage and the headline
-    "missing_name",  # share of the question's names and numbers that the passage and headline lack
+    "missing_name",  # share of the question's names and numbers that passage and headline lack
     "pairs",  # share of the question's word pairs that stand in the sentence
-    "similarity",  # cosine of question and sentence
+    "news",  # share of the sentence's own words that neither question nor headline holds
+    # of meaning: cosines of word pieces in context, each of the question's with its best match
+    "similarity",  # of the question's mean vector and the sentence's
+    "matched",  # mean over the question's content words, in the sentence
+    "worst_matched",  # mean of the two worst of them
+    "passage_matched",  # mean, in the passage
+    "passage_worst_matched",  # mean of the two worst, in the passage
+    "asked_matched",  # best of the question words (who, when, …), in the sentence
+    # of form and place
     "retrieval",  # score of the passage
     "behind",  # how far that score is behind the best passage's
-    "kind",  # whether the sentence holds what the question word asks for
-    "no_kind",  # 1 where the question word asks for nothing that can be told by its form
+    # 1 where the question word asks for one, and the sentence has none but the question's own
+    "lacks_number",
+    "lacks_time",
+    "lacks_name",
+    "lacks_place",
+    "lacks_reason",
     "length",  # log of the sentence's words over 20
-    "fragment",  # 1 for fewer than 5 words, or no verb's end: headings, captions
+    "fragment",  # 1 for headings and captions: under 5 words, or no end mark
 )
 
 _NUMBER = r"""(?x)
@@ -43,7 +56,8 @@ _NAME = r"""(?x)
     (?<![.!?\"“”]\s)(?<!^)\b[A-Z][\w'’.-]*(?:\s+(?:of|the|de|von|and|&)?\s*[A-Z][\w'’.-]*)*
     | ^[A-Z]\w+(?:\s+[A-Z][\w.-]*)+"""
 _PLACE = r"""(?x)
-    \b(?:in|at|on|near|from|to|of|across|outside|inside|through)\s+(?:the\s+)?(?:[A-Z][\w'’-]+|\w+\s+(?:of|and)\s+[A-Z])"""
+    \b(?:in|at|on|near|from|to|of|across|outside|inside|through)\s+(?:the\s+)?
+    (?:[A-Z][\w'’-]+|\w+\s+(?:of|and)\s+[A-Z])"""
 _REASON = r"""(?x)
     \b(?:because|since|due|so\ that|in\ order|reasons?|cause[sd]?|causing|result(?:ed|ing|s)?|led|leads?|therefore|thus
     |thanks|so|to\ \w+|for|after|as|worr\w+|fear\w*|concern\w*|argu\w+|said|allow\w*|mean[st]?)\b"""
@@ -68,8 +82,8 @@ _KINDS = tuple(
         ),
         (
             "name",
-            r"""(?x)\bwho(?:m|se)?\b|\b(?:what|which)\ (?:\w+\ )?(?:person|people|man|woman|company|companies|firm|agency
-            |organi[sz]ation|group|team|senator|president|minister|mayor|spokes\w+|official|engineer|scientist|king
+            r"""(?x)\bwho(?:m|se)?\b|\b(?:what|which)\ (?:\w+\ )?(?:person|people|man|woman|company|companies|firm
+            |agency|organi[sz]ation|group|team|senator|president|minister|mayor|spokes\w+|official|engineer|scientist|king
             |queen|author)\b""",
             _NAME,
             0,
@@ -84,6 +98,8 @@ _KINDS = tuple(
         ("reason", r"\bwhy\b|\bhow come\b|\bwhat (?:\w+ )?(?:reason|cause|caused|led)\b", _REASON, re.IGNORECASE),
     )
 )
+_LACKING = ("number", "time", "name", "place", "reason")
+_ASKING = frozenset({"who", "whom", "whose", "what", "which", "when", "where", "why", "how"})
 _NAMED = re.compile(r"(?<!^)\b[A-Z]\w+|\b\w*\d\w*")
 
 
@@ -99,10 +115,16 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    """A question taken apart. ``content`` and ``asking`` mark rows of its pieces' ``vectors``."""
+
     rarity: dict[str, float]
     pairs: frozenset[tuple[str, str]]
     names: frozenset[str]
     kind: tuple[str, re.Pattern[str]] | None
+    mean: Matrix
+    vectors: Matrix
+    content: NDArray[np.bool_]
+    asking: NDArray[np.bool_]
 
 
 def kind_asked(question: str) -> tuple[str, re.Pattern[str]] | None:
@@ -110,85 +132,69 @@ def kind_asked(question: str) -> tuple[str, re.Pattern[str]] | None:
     return next(((name, holds) for name, asks, holds in _KINDS if asks.search(question)), None)
 
 
-def weigh(question: str, passages: Sequence[Passage], embedder: Embedder, *, most: int = 12) -> list[Sentence]:
-    """The sentences of ``passages`` that may answer, at most ``most``, each once, with their features.
-
-    The first look is lexical and cheap; only what passes it is embedded.
-    """
+def weigh(question: str, passages: Sequence[Passage], reader: TokenReader) -> list[Sentence]:
+    """The sentences of ``passages``, each once, with their features. Each passage is read in one pass."""
     texts = [_stemmed(passage) for passage in passages]
-    asked = _asked(question, [frozenset(words for part in text for words in part) for text in texts])
+    asked = _asked(question, [frozenset(word for part in text for word in part) for text in texts], reader)
     found: dict[tuple[str, str, Span], Sentence] = {}
     best = passages[0].score if passages else 0.0
     for n, passage in enumerate(passages):
-        for sentence in _lexical(n, passage, texts[n], asked, best):
-            key = (passage.chunk.article_id, passage.chunk.revision, sentence.span)
-            if key not in found or found[key].row[6] < sentence.row[6]:
-                found[key] = sentence
-    short = sorted(found.values(), key=lambda s: -float(s.row @ _FIRST_LOOK))[:most]
-    if short:
-        vectors = embedder.embed_passages([_clipped(sentence.text) for sentence in short])
-        similarity = vectors @ embedder.embed_queries([question])[0]
-        for sentence, cosine in zip(short, similarity, strict=True):
-            sentence.row[FEATURES.index("similarity")] = cosine
-    return short
-
-
-_FIRST_LOOK = np.array([1.0, 0.5, 0.2, 0, 0.3, 0, 0.5, 0, 0.25, 0, 0, -0.5], np.float32)
-
-
-def _clipped(text: str) -> str:
-    """The first 600 characters, enough to tell what a sentence is about and never over a window."""
-    return text[:600] if text.isascii() else text[:200]
+        of_words = _of_words(passage, texts[n], asked)
+        of_meaning = _of_meaning(passage, asked, reader)
+        for m, span in enumerate(sentences(passage.chunk.text)):
+            text = span.of(passage.chunk.text)
+            form = _of_form(text, len(texts[n][m]), passage.score, best, asked)
+            start = passage.chunk.span.start
+            place = Span(start + span.start, start + span.end)
+            row = np.array([*of_words[m], *of_meaning[m], *form], np.float32)
+            found.setdefault((passage.chunk.article_id, passage.chunk.revision, place), Sentence(n, place, text, row))
+    return list(found.values())
 
 
 def _stemmed(passage: Passage) -> list[tuple[str, ...]]:
     return [sentence_stems(span.of(passage.chunk.text)) for span in sentences(passage.chunk.text)]
 
 
-def _asked(question: str, texts: Sequence[frozenset[str]]) -> _Asked:
+def _asked(question: str, texts: Sequence[frozenset[str]], reader: TokenReader) -> _Asked:
     wanted = list(dict.fromkeys(stems(content_words(question))))
     counts = Counter(word for text in texts for word in wanted if word in text)
     weights = {w: math.log(1 + (len(texts) - counts[w] + 0.5) / (counts[w] + 0.5)) for w in wanted}
     total = sum(weights.values()) or 1.0
     ordered = sentence_stems(question)
     named = stems([word for match in _NAMED.findall(question) for word in words(match)])
+    places, vectors = reader.read(question)
+    pieces = [question[start:end].lower() for start, end in places]
+    content = np.array([piece.isalnum() and piece not in STOPWORDS for piece in pieces], bool)
+    mean = vectors.mean(axis=0)
     return _Asked(
         rarity={word: weight / total for word, weight in weights.items()},
         pairs=frozenset(zip(ordered, ordered[1:], strict=False)),
         names=frozenset(named) & frozenset(wanted),
         kind=kind_asked(question),
+        mean=mean / np.linalg.norm(mean),
+        vectors=_unit(vectors),
+        content=content if content.any() else np.ones_like(content),
+        asking=np.array([piece in _ASKING for piece in pieces], bool),
     )
 
 
-def _lexical(n: int, passage: Passage, parts: list[tuple[str, ...]], asked: _Asked, best: float) -> list[Sentence]:
+def _unit(vectors: Matrix) -> Matrix:
+    unit: Matrix = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+def _of_words(passage: Passage, parts: list[tuple[str, ...]], asked: _Asked) -> list[list[float]]:
     title = frozenset(sentence_stems(passage.chunk.title))
     whole = title.union(*parts)
     lacking = len(asked.names - whole) / len(asked.names) if asked.names else 0.0
     covered = _share(whole, asked)
     rows = []
-    for m, span in enumerate(sentences(passage.chunk.text)):
-        text, own = span.of(passage.chunk.text), parts[m]
-        before = frozenset(parts[m - 1]) if m else frozenset()
+    for m, own in enumerate(parts):
+        near = title.union(own, parts[m - 1] if m else ())
         shared = asked.pairs & frozenset(zip(own, own[1:], strict=False))
-        row = np.array(
-            [
-                _share(frozenset(own), asked),
-                _share(title | before | frozenset(own), asked),
-                covered,
-                lacking,
-                len(shared) / len(asked.pairs) if asked.pairs else 0.0,
-                0.0,
-                passage.score,
-                best - passage.score,
-                _holds(text, asked),
-                0.0 if asked.kind else 1.0,
-                math.log((len(own) + 1) / 20),
-                float(len(own) < 5 or text[-1] not in ".!?…\"'”’)»。！？"),
-            ],
-            np.float32,
-        )
-        start = passage.chunk.span.start
-        rows.append(Sentence(n, Span(start + span.start, start + span.end), text, row))
+        pairs = len(shared) / len(asked.pairs) if asked.pairs else 0.0
+        news = len(set(own) - title - asked.rarity.keys()) / (len(set(own)) or 1)
+        rows.append([_share(near, asked), covered, lacking, pairs, news])
     return rows
 
 
@@ -196,11 +202,43 @@ def _share(found: frozenset[str], asked: _Asked) -> float:
     return sum(weight for word, weight in asked.rarity.items() if word in found)
 
 
-def _holds(text: str, asked: _Asked) -> float:
-    """1 where the sentence has what is asked for and the question itself has not."""
+def _of_meaning(passage: Passage, asked: _Asked, reader: TokenReader) -> list[list[float]]:
+    heading = f"{passage.chunk.title}\n"
+    places, vectors = reader.read(heading + passage.chunk.text)
+    places = places - len(heading)
+    cosines = asked.vectors @ _unit(vectors).T  # (question pieces, passage pieces)
+    anywhere = cosines.max(axis=1)[asked.content]
+    rows = []
+    for span in sentences(passage.chunk.text):
+        inside = (places[:, 0] >= span.start) & (places[:, 1] <= span.end)
+        if not inside.any():  # characters that the tokenizer drops
+            rows.append([0.0] * 6)
+            continue
+        mean = vectors[inside].mean(axis=0)
+        best = cosines[:, inside].max(axis=1)
+        here = best[asked.content]
+        rows.append(
+            [
+                float(mean @ asked.mean / np.linalg.norm(mean)),
+                float(here.mean()),
+                float(np.sort(here)[:2].mean()),
+                float(anywhere.mean()),
+                float(np.sort(anywhere)[:2].mean()),
+                float(best[asked.asking].max() if asked.asking.any() else here.mean()),
+            ]
+        )
+    return rows
+
+
+def _of_form(text: str, length: int, score: float, best: float, asked: _Asked) -> list[float]:
+    fragment = length < 5 or text[-1] not in ".!?…\"'”’)»。！？"
+    lacks = [float(asked.kind is not None and asked.kind[0] == name and not _holds(text, asked)) for name in _LACKING]
+    return [score, best - score, *lacks, math.log((length + 1) / 20), float(fragment)]
+
+
+def _holds(text: str, asked: _Asked) -> bool:
+    """Whether the sentence has what is asked for, and the question itself has it not."""
     if asked.kind is None:
-        return 0.0
-    for match in asked.kind[1].finditer(text):
-        if frozenset(sentence_stems(match.group())) - asked.rarity.keys():
-            return 1.0
-    return 0.0
+        return False
+    found = (frozenset(sentence_stems(match.group())) for match in asked.kind[1].finditer(text))
+    return any(words - asked.rarity.keys() for words in found)

@@ -12,54 +12,52 @@ import numpy as np
 
 from rag.answerers.evidence import FEATURES, Sentence, weigh
 from rag.citations import cite
-from rag.types import Answer, Citation, Delta, Embedder, Matrix, Passage, Span, Turn
+from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, TokenReader, Turn
 from rag.words import content_words, sentence_stems, stems
 
 DECLINED = "The articles do not answer this."
 _MOST = 3  # sentences of an answer
+_BEHIND = 1.0  # log-odds that a further sentence may be less likely to answer than the first
 _ADDS = 0.25  # share of the question's words that a further sentence must be the first to hold
 
 
 @lru_cache(maxsize=1)
-def _weights() -> dict[str, tuple[Matrix, float]]:
-    """Fitted by ``make fit``: two logistic regressions over FEATURES, as coefficients and intercept."""
+def _weights() -> dict[str, Matrix]:
+    """Fitted by ``make fit``: two linear models over FEATURES; the last of each is the intercept."""
     stored = json.loads(Path(__file__).with_name("extractive.json").read_text(encoding="utf-8"))
+    names = (*FEATURES, "intercept")
     return {
-        name: (np.array([stored[name][f] for f in FEATURES], np.float32), float(stored[name]["intercept"]))
-        for name in ("choice", "confidence")
+        model: np.array([stored[model].get(name, 0.0) for name in names], np.float32)
+        for model in ("choice", "confidence")
     }
 
 
-def _probability(row: Matrix, name: str) -> float:
-    weights, intercept = _weights()[name]
-    return 1 / (1 + math.exp(-float(row @ weights) - intercept))
-
-
 def choice(sentence: Sentence) -> float:
-    """How likely it is that this, of all sentences, answers: what they are ordered by."""
-    return _probability(sentence.row, "choice")
+    """The log-odds that this sentence, and not another of the question's, answers, but for a constant."""
+    return float(sentence.row @ _weights()["choice"][:-1])
 
 
 def confidence(sentence: Sentence) -> float:
     """How likely it is that this sentence, once chosen, answers: what the threshold is held against."""
-    return _probability(sentence.row, "confidence")
+    *weights, intercept = _weights()["confidence"]
+    return 1 / (1 + math.exp(-float(sentence.row @ np.array(weights)) - float(intercept)))
 
 
 class ExtractiveAnswerer:
     """Cites the sentence most likely to answer, and others that add to it; declines under ``threshold``.
 
-    A further sentence is cited when it is itself over the threshold and is the first to
-    hold a quarter of the question's words.
+    A further sentence is cited when it is itself over the threshold, about as likely to answer as the
+    first, and the first to hold a quarter of the question's words.
     """
 
-    def __init__(self, embedder: Embedder, *, threshold: float) -> None:
-        self._embedder = embedder
+    def __init__(self, reader: TokenReader, *, threshold: float) -> None:
+        self._reader = reader
         self._threshold = threshold
 
     def answer(
         self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
     ) -> Iterator[Delta | Answer]:
-        found = sorted(weigh(question, passages, self._embedder), key=lambda s: -choice(s))
+        found = sorted(weigh(question, passages, self._reader), key=lambda s: -choice(s))
         sure = confidence(found[0]) if found else 0.0
         if sure < self._threshold:
             yield Delta(DECLINED)
@@ -81,7 +79,8 @@ class ExtractiveAnswerer:
         chosen: list[Sentence] = []
         for sentence in found:
             new = open_words.intersection(sentence_stems(sentence.text))
-            if not chosen or (len(new) >= share and confidence(sentence) >= self._threshold):
+            good = choice(sentence) >= choice(found[0]) - _BEHIND and confidence(sentence) >= self._threshold
+            if not chosen or (good and len(new) >= share):
                 chosen.append(sentence)
                 open_words -= new
             if len(chosen) == _MOST:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rag.errors import ModelMissing, TooLarge
@@ -90,14 +91,30 @@ class OnnxEmbedder:
             vectors[row] = mean / np.linalg.norm(mean)
         return vectors
 
+    def read(self, text: str) -> tuple[NDArray[np.int64], Matrix]:
+        """Where each word piece stands, ``(n, 2)``, and its vector in context, ``(n, dim)``.
+
+        A text over the window is read in windows one after the other.
+        """
+        encoding = self._tokenizer.encode(text)
+        first, *body, last = encoding.ids
+        hidden = [
+            self._hidden([first, *body[start : start + self.window - 2], last])[1:-1]
+            for start in range(0, len(body), self.window - 2)
+        ]
+        places = np.array(encoding.offsets[1:-1], np.int64).reshape(-1, 2)
+        return places, np.concatenate(hidden) if hidden else np.zeros((0, self.dim), np.float32)
+
     def _encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
         for text in texts:
             yield self._tokenizer.encode(text).ids
 
     def _embed(self, ids: list[int]) -> Matrix:
-        row = np.array([ids], np.int64)
-        hidden = self._session.run(
-            None, {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        )[0]
-        mean: Matrix = hidden[0].mean(axis=0)
+        mean: Matrix = self._hidden(ids).mean(axis=0)
         return mean / np.linalg.norm(mean)
+
+    def _hidden(self, ids: list[int]) -> Matrix:
+        row = np.array([ids], np.int64)
+        given = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+        hidden: Matrix = self._session.run(None, given)[0][0]
+        return hidden

@@ -18,6 +18,7 @@ from rag.library.schema import FORMAT, SCHEMA
 from rag.types import Article, Changes, Chunk, Entry, Matrix, Span, Stats, Where
 
 _ARTICLE = "r.article_id, r.title, r.text, r.url, r.published_at, r.publisher, r.language, r.metadata"
+_CURRENT = "FROM articles a JOIN revisions r ON r.article_id = a.id AND r.revision = a.revision"
 _SLICE = 500  # ids in one statement: SQLite's oldest limit on parameters is 999
 
 
@@ -157,8 +158,7 @@ class SQLiteLibrary:
         """Current revisions in the order of their ids, those after ``after``."""
         with _explained(self.path):
             rows = self._db.execute(
-                f"SELECT {_ARTICLE} FROM articles a JOIN revisions r ON r.article_id = a.id AND r.revision = a.revision "
-                "WHERE a.id > ? ORDER BY a.id LIMIT ?",
+                f"SELECT {_ARTICLE} {_CURRENT} WHERE a.id > ? ORDER BY a.id LIMIT ?",
                 (after or "", limit),
             ).fetchall()
         return [_article(row) for row in rows]
@@ -170,7 +170,8 @@ class SQLiteLibrary:
             for start in range(0, len(ids), _SLICE):
                 some = ids[start : start + _SLICE]
                 rows = db.execute(
-                    "SELECT c.id, c.article_id, a.revision, c.span_start, c.span_end, c.text, c.title, r.url, r.published_at "
+                    "SELECT c.id, c.article_id, a.revision, c.span_start, c.span_end, c.text, c.title, "
+                    "r.url, r.published_at "
                     "FROM chunks c JOIN articles a ON a.id = c.article_id "
                     "JOIN revisions r ON r.article_id = a.id AND r.revision = a.revision "
                     f"WHERE c.id IN ({','.join('?' * len(some))})",
@@ -217,7 +218,8 @@ class SQLiteLibrary:
             seq = int(self._meta("seq"))
             removed = [int(row[0]) for row in db.execute("SELECT chunk_id FROM removals WHERE seq > ?", (after,))]
             rows = db.execute(
-                "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.chunk_id = c.id WHERE c.seq > ? ORDER BY c.seq, c.id",
+                "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.chunk_id = c.id "
+                "WHERE c.seq > ? ORDER BY c.seq, c.id",
                 (after,),
             ).fetchall()
         vectors = np.frombuffer(b"".join(row[1] for row in rows), np.float32).reshape(len(rows), self._dim)
@@ -225,12 +227,12 @@ class SQLiteLibrary:
 
     def stats(self) -> Stats:
         with self._transaction() as db:
-            counts = [
+            articles, revisions, chunks = (
                 int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
                 for table in ("articles", "revisions", "chunks")
-            ]
+            )
             pages, size = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-            return Stats(*counts, seq=int(self._meta("seq")), bytes=pages * size)
+            return Stats(articles, revisions, chunks, seq=int(self._meta("seq")), bytes=pages * size)
 
     def problems(self) -> list[str]:
         """What contradicts itself, a line each: pages, references, full text, vectors, spans."""

