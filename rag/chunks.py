@@ -65,10 +65,10 @@ class Splitter:
         """Libraries made with another fingerprint hold other chunks."""
         return f"sentences/1 window={self.window} overlap={self.overlap} fill={self.fill}"
 
-    def passage_text(self, chunk: Chunk) -> str:
-        """What is embedded for a chunk: the headline of its article, then its text."""
-        headline = self._headline(chunk.title)
-        return f"{headline}\n{chunk.text}" if headline else chunk.text
+    def passage_texts(self, chunks: Sequence[Chunk]) -> list[str]:
+        """What is embedded for each chunk: the headline of its article, then its text."""
+        headlines = {title: self._headline(title) for title in {chunk.title for chunk in chunks}}
+        return ["\n".join(filter(None, (headlines[chunk.title], chunk.text))) for chunk in chunks]
 
     def split(self, article: Article) -> list[Chunk]:
         """The chunks of an article, in order; together they cover each of its sentences."""

@@ -52,7 +52,7 @@ def ingest(
         if outcome == "unchanged":
             yield receipt
             continue
-        vectors = embedder.embed_passages([splitter.passage_text(chunk) for chunk in chunks])
+        vectors = embedder.embed_passages(splitter.passage_texts(chunks))
         batch.append((Entry(item, chunks, vectors), receipt))
         if sum(len(entry.chunks) for entry, _ in batch) >= _BATCH_CHUNKS:
             yield from _commit(batch, library, index)

@@ -37,9 +37,9 @@ def test_each_chunk_slices_and_fits_and_nothing_is_left_out(text: str, title: st
     split = splitter(window)
     source = article("a", text, title.encode("utf-8", "replace").decode())
     chunks = split.split(source)
+    assert max(split.count(split.passage_texts(chunks)), default=0) <= window - 2
     for chunk in chunks:
         assert chunk.span.of(source.text) == chunk.text
-        assert split.count([split.passage_text(chunk)])[0] <= window - 2
         assert chunk.id == chunk_id("a", source.revision, chunk.span)
     for span in sentences(text):
         inside = [n for n in range(span.start, span.end) if not text[n].isspace()]
@@ -77,7 +77,7 @@ def test_a_word_that_fills_windows_is_cut_between_whole_characters() -> None:
 def test_the_title_is_embedded_with_the_chunk_and_is_not_in_its_text() -> None:
     split = splitter()
     chunk = split.split(article("a", "The text.", "The title"))[0]
-    assert (chunk.text, split.passage_text(chunk)) == ("The text.", "The title\nThe text.")
+    assert (chunk.text, *split.passage_texts([chunk])) == ("The text.", "The title\nThe text.")
 
 
 def test_a_title_longer_than_the_window_leaves_room_for_text() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -47,6 +48,15 @@ class OnnxEmbedder:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
+        """All threads on one text: the quickest way to read a question."""
+        return self._load(self._threads)
+
+    @cached_property
+    def _lone_session(self) -> onnxruntime.InferenceSession:
+        """One thread a text: the quickest way through many, for the threads need not wait for each other."""
+        return self._load(1)
+
+    def _load(self, threads: int) -> onnxruntime.InferenceSession:
         model = (self._folder / "model.onnx").read_bytes()
         found = hashlib.sha256(model).hexdigest()
         if found != self._card["files"]["model.onnx"]:
@@ -56,7 +66,7 @@ class OnnxEmbedder:
                 remedy="reinstall quotewell: the file is damaged",
             )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = threads
         options.enable_cpu_mem_arena = False  # passages differ in length: an arena only grows
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
@@ -70,15 +80,23 @@ class OnnxEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> Matrix:
         """Shape ``(len(texts), dim)``. Raises TooLarge for a text over the window: nothing is clipped."""
+        pieces = list(self._encode(texts))
+        longest = max((len(ids) for ids in pieces), default=0)
+        if longest > self.window:
+            raise TooLarge(
+                expected=f"at most {self.window} word pieces a passage",
+                found=str(longest),
+                remedy="split it with the splitter of this embedder",
+            )
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for row, ids in enumerate(self._encode(texts)):
-            if len(ids) > self.window:
-                raise TooLarge(
-                    expected=f"at most {self.window} word pieces a passage",
-                    found=str(len(ids)),
-                    remedy="split it with the splitter of this embedder",
-                )
-            vectors[row] = self._embed(ids)
+        if len(texts) < 2 * self._threads:
+            rows = [self._embed(ids, self._session) for ids in pieces]
+        else:
+            session = self._lone_session
+            with ThreadPoolExecutor(self._threads) as pool:
+                rows = list(pool.map(lambda ids: self._embed(ids, session), pieces))
+        for row, vector in enumerate(rows):
+            vectors[row] = vector
         return vectors
 
     def embed_queries(self, texts: Sequence[str]) -> Matrix:
@@ -87,7 +105,7 @@ class OnnxEmbedder:
         for row, ids in enumerate(self._encode(texts)):
             body, step = ids[1:-1], self.window - 2
             windows = [[ids[0], *body[start : start + step], ids[-1]] for start in range(0, max(1, len(body)), step)]
-            mean = np.mean([self._embed(window) for window in windows], axis=0)
+            mean = np.mean([self._embed(window, self._session) for window in windows], axis=0)
             vectors[row] = mean / np.linalg.norm(mean)
         return vectors
 
@@ -99,7 +117,7 @@ class OnnxEmbedder:
         encoding = self._tokenizer.encode(text)
         first, *body, last = encoding.ids
         hidden = [
-            self._hidden([first, *body[start : start + self.window - 2], last])[1:-1]
+            self._hidden([first, *body[start : start + self.window - 2], last], self._session)[1:-1]
             for start in range(0, len(body), self.window - 2)
         ]
         places = np.array(encoding.offsets[1:-1], np.int64).reshape(-1, 2)
@@ -109,12 +127,12 @@ class OnnxEmbedder:
         for text in texts:
             yield self._tokenizer.encode(text).ids
 
-    def _embed(self, ids: list[int]) -> Matrix:
-        mean: Matrix = self._hidden(ids).mean(axis=0)
+    def _embed(self, ids: list[int], session: onnxruntime.InferenceSession) -> Matrix:
+        mean: Matrix = self._hidden(ids, session).mean(axis=0)
         return mean / np.linalg.norm(mean)
 
-    def _hidden(self, ids: list[int]) -> Matrix:
+    def _hidden(self, ids: list[int], session: onnxruntime.InferenceSession) -> Matrix:
         row = np.array([ids], np.int64)
         given = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        hidden: Matrix = self._session.run(None, given)[0][0]
+        hidden: Matrix = session.run(None, given)[0][0]
         return hidden

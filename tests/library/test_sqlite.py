@@ -25,7 +25,7 @@ def library(folder: Path, **fingerprints: str) -> SQLiteLibrary:
 
 def entry(source: Article) -> Entry:
     chunks = SPLITTER.split(source)
-    return Entry(source, chunks, EMBEDDER.embed_passages([SPLITTER.passage_text(chunk) for chunk in chunks]))
+    return Entry(source, chunks, EMBEDDER.embed_passages(SPLITTER.passage_texts(chunks)))
 
 
 def test_what_was_put_is_there_after_reopening(tmp_path: Path) -> None:
