@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 from typer._click.core import Command, Context  # typer brings its own click
@@ -159,7 +160,7 @@ def _print_answer(answer: Answer, system: System) -> None:
         for passage in answer.passages[:3]:
             chunk = passage.chunk
             console.print(Text(f"  · {_place(chunk.title, chunk.published_at)}", style="cyan"))
-            console.print(Text(f"    {_shortened(chunk.text)}", style="dim"))
+            console.print(_indented(Text(_shortened(chunk.text), style="dim")))
         return
     text = Text()
     for citation in answer.citations:
@@ -174,9 +175,13 @@ def _print_answer(answer: Answer, system: System) -> None:
 
 def _print_citation(console: Console, citation: Citation) -> None:
     console.print(Text(f"[{citation.number}] {_place(citation.title, citation.published_at)}", style="cyan"))
-    console.print(Text(f"    “{citation.quote}”"))
+    console.print(_indented(Text(f"“{citation.quote}”")))
     where = f"{citation.article_id}@{citation.revision[:12]}, characters {citation.span.start}–{citation.span.end}"
-    console.print(Text(f"    {where}", style="dim"))
+    console.print(_indented(Text(where, style="dim")))
+
+
+def _indented(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 4), expand=False)
 
 
 def _place(title: str, published_at: str | None) -> str:
@@ -206,7 +211,7 @@ def search(
             chunk = passage.chunk
             heading = f"{n}. {passage.score:.3f}  {_place(chunk.title, chunk.published_at)}"
             console.print(Text(heading, style="cyan"))
-            console.print(Text(f"   {_shortened(chunk.text, 400)}"))
+            console.print(_indented(Text(_shortened(chunk.text, 400))))
         if not passages:
             console.print("Nothing found.")
     system.close()
