@@ -35,12 +35,14 @@ SPACES = [
 DEBRIS = st.lists(st.sampled_from([*TOKENS, *SPACES]), max_size=30).map("".join)
 
 
+@pytest.mark.proof
 @given(EVERY_PLANE | DEBRIS | st.lists(EVERY_PLANE | DEBRIS, max_size=4).map("".join))
 def test_cleaning_twice_is_cleaning_once(raw: str) -> None:
     once = canonical(raw)
     assert canonical(once) == once
 
 
+@pytest.mark.proof
 @given(EVERY_PLANE | DEBRIS)
 def test_canonical_text_has_a_revision_and_no_control_characters(raw: str) -> None:
     text = canonical(raw)
@@ -51,12 +53,14 @@ def test_canonical_text_has_a_revision_and_no_control_characters(raw: str) -> No
     assert not any(line != line.rstrip() for line in text.split("\n"))
 
 
+@pytest.mark.proof
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="[\ufeff")))
 def test_all_that_is_no_debris_and_no_white_space_stays_in_order(raw: str) -> None:
     text = canonical(raw + "\nThe end.")
     assert "".join(text.split()) == "".join((raw + "\nThe end.").split())
 
 
+@pytest.mark.proof
 @given(EVERY_PLANE | DEBRIS)
 def test_every_kept_character_is_where_it_says_it_came_from(raw: str) -> None:
     text, runs = canonical_runs(raw, [(0, 0, len(raw))] if raw else [])

@@ -277,6 +277,7 @@ def test_front_matter_that_does_not_fit_is_refused(front: str, named: str) -> No
     assert named in refused(f"---\n{front}\n---\nText.\n".encode(), "x.md")
 
 
+@pytest.mark.proof
 @given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
 def test_any_text_file_is_an_article_of_canonical_text_or_a_refusal(raw: str) -> None:
     for name in ("x.txt", "x.md"):
@@ -284,6 +285,7 @@ def test_any_text_file_is_an_article_of_canonical_text_or_a_refusal(raw: str) ->
             assert isinstance(item, Refusal) or (item.text == canonical(item.text) and item.title)
 
 
+@pytest.mark.proof
 @given(st.binary())
 def test_any_bytes_are_articles_or_refusals(data: bytes) -> None:
     for name in ("x.txt", "x.md", "x.json", "x.jsonl"):

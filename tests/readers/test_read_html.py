@@ -201,6 +201,7 @@ TAGS = (
 PIECES = st.lists(st.sampled_from([*TEXTS, *ENTITIES, *TAGS]), max_size=40)
 
 
+@pytest.mark.proof
 @given(PIECES)
 def test_every_offset_is_right_or_absent(pieces: list[str]) -> None:
     words = count(100)
@@ -218,6 +219,7 @@ def test_every_offset_is_right_or_absent(pieces: list[str]) -> None:
                     assert origin + at - start == raw.index(word)
 
 
+@pytest.mark.proof
 @given(
     st.lists(st.sampled_from(["{}", " {}", "{} ", "<b>{}</b>", "&amp;", "\r\n", " \n", "<br>", "</p><p>"]), min_size=1)
 )
@@ -230,6 +232,7 @@ def test_every_plain_word_has_its_offset(pieces: list[str]) -> None:
         assert f"w{number}" not in raw or any(f"w{number}" in part for part in found)
 
 
+@pytest.mark.proof
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00&<")))
 def test_text_of_every_plane_comes_through_a_page(text: str) -> None:
     raw = f"<html><body><article><p>The first. {text} The last.</p></article></body>"
