@@ -59,6 +59,5 @@ def _events(request: Request, pieces: Generator[Delta | Answer]) -> Generator[by
 )
 def search(body: SearchIn, system: TheSystem) -> Response:
     """Passages, best first; a higher score fits better."""
-    where = body.where.to_where() if body.where else None
-    passages = system.search(body.question, k=body.k, where=where)
+    passages = system.search(body.question, k=body.k, where=body.to_where())
     return JSON({"passages": [passage_out(passage) for passage in passages]})

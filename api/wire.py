@@ -110,6 +110,12 @@ class SearchIn(_In):
     question: Text = Field(description="One question. Its greatest length is a setting; 2,000 characters at first.")
     k: Count | None = Field(None, description="Passages wanted, 1 to 50.")
     where: WhereIn | None = Field(None, description="Which articles may be searched.")
+    as_of: IsoDate | None = Field(None, description="Answer as on this day: what was published later is hidden.")
+
+    def to_where(self) -> Where | None:
+        if self.where is None:
+            return Where(as_of=self.as_of) if self.as_of else None
+        return self.where.to_where(self.as_of)
 
 
 class AskIn(SearchIn):
@@ -117,7 +123,6 @@ class AskIn(SearchIn):
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ASK]})
 
-    as_of: IsoDate | None = Field(None, description="Answer as on this day: what was published later is hidden.")
     history: tuple[TurnIn, ...] = Field(
         (), max_length=MAX_TURNS, description="Earlier messages, oldest first; 20,000 characters in all."
     )
@@ -127,11 +132,6 @@ class AskIn(SearchIn):
         if (found := sum(len(turn.content) for turn in self.history)) > MAX_HISTORY_CHARS:
             raise ValueError(f"expected a history of at most {MAX_HISTORY_CHARS} characters; found {found}")
         return self
-
-    def to_where(self) -> Where | None:
-        if self.where is None:
-            return Where(as_of=self.as_of) if self.as_of else None
-        return self.where.to_where(self.as_of)
 
     def turns(self) -> list[Turn]:
         return [Turn(turn.role, turn.content) for turn in self.history]

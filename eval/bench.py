@@ -27,9 +27,8 @@ from eval.formats import load_set
 from eval.peers import check_stock, model_folder
 from eval.questions import sample
 from eval.sides import WARM_UP, Measured, write_articles
-from rag.build import build
+from eval.systems import read_articles
 from rag.errors import NotFound, QuotewellError
-from rag.settings import load_settings
 from rag.types import Article
 
 SIDES = ("ours", "stock")
@@ -117,7 +116,7 @@ def prepare(work: Path, source: Path, questions: int) -> dict[str, int]:
     """Articles and questions for both sides, the same text to both; returns their counts."""
     squad = source.is_file() and ".json" in source.suffixes
     asked = load_set(source if squad else SEEDS)
-    articles = asked.articles if squad else read_folder(source, work)
+    articles = asked.articles if squad else read_folder(source)
     drawn = [question.question for question in sample(asked, questions + WARM_UP).questions]
     write_articles(articles, work)
     (work / "questions.json").write_text(json.dumps(drawn), encoding="utf-8")
@@ -128,11 +127,9 @@ def prepare(work: Path, source: Path, questions: int) -> dict[str, int]:
     }
 
 
-def read_folder(source: Path, work: Path) -> tuple[Article, ...]:
+def read_folder(source: Path) -> tuple[Article, ...]:
     """What our readers make of the folder. Raises NotFound when that is nothing."""
-    system = build(load_settings(home=work / "reading"))
-    found = tuple(item for item in system.read(str(source)) if isinstance(item, Article)) if source.exists() else ()
-    system.close()
+    found = tuple(item for item in read_articles(source) if isinstance(item, Article)) if source.exists() else ()
     if not found:
         raise NotFound(expected=f"articles in {source}", found="none", remedy="say where with --articles")
     return found

@@ -1,49 +1,108 @@
-"""A file → a question set: JSON lines, and SQuAD 1.1 and 2.0 JSON, which brings its articles."""
+"""A path → a question set. JSON lines of our own and SQuAD are read here, other sets by ``eval.adapters``."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from eval.adapters import kind_of_question, parse_beir, parse_csv, parse_multihop, parse_nq, parse_time
+from eval.metrics import Place
 from eval.questions import Evidence, Question, QuestionSet, SetError, check
 from rag.errors import ModelMissing, NotFound, UsageError
 from rag.types import Article, Span, Turn
 
-Kind = Literal["jsonl", "squad"]
+Kind = Literal["jsonl", "squad", "csv", "beir", "multihop", "nq", "time"]
 
-_SUFFIXES: dict[str, Kind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "squad"}
+_SUFFIXES: dict[str, Kind] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "squad",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
+_FOLDERS: dict[str, Kind] = {"queries.jsonl": "beir", "MultiHopRAG.json": "multihop", "TIME.QUE": "time"}
+_PACKED = (".zst", ".gz")
 _GAP = "\n\n"  # between the paragraphs of an article
-_ASKS = re.compile(r"\b(who|what|which|when|where|why|how)\b")
 
 
-def load_set(path: Path, kind: Kind | None = None) -> QuestionSet:
-    """The set in a file; its kind is told by the suffix (.jsonl, .json; .zst after either) unless given.
+def load_set(path: Path, kind: Kind | None = None, *, split: str = "test") -> QuestionSet:
+    """The set at ``path``; its kind is told by the suffix (.jsonl, .json, .csv; .zst or .gz after it), or by what is in
+    the folder, unless given. ``split`` is that of BEIR's judgements.
 
-    Raises NotFound, UsageError for an unknown suffix, SetError for what is in it.
+    Raises NotFound, UsageError for what it cannot tell, SetError for what is in it.
     """
-    suffix = Path(path.stem).suffix if path.suffix == ".zst" else path.suffix
-    kind = kind or _SUFFIXES.get(suffix)
-    if kind is None:
-        raise UsageError(
-            expected="a set whose name ends in .jsonl or .json", found=path.name, remedy="say what it is with --as"
-        )
+    kind = kind or _kind(path)
+    name = path.name or str(path)
+    if kind in ("beir", "multihop", "time"):
+        read = partial(_read_in, path if path.is_dir() else path.parent)
+        if kind == "beir":
+            return parse_beir(read, name, split)
+        return parse_multihop(read, name) if kind == "multihop" else parse_time(read, name)
     text = read_text(path)
-    return parse_jsonl(text, path.name) if kind == "jsonl" else parse_squad(text, path.name)
+    if kind == "jsonl" and _is_nq(text):
+        kind = "nq"
+    parse = {"jsonl": parse_jsonl, "squad": parse_squad, "csv": parse_csv, "nq": parse_nq}[kind]
+    return parse(text, name)
+
+
+def _kind(path: Path) -> Kind:
+    if path.is_dir():
+        for name, kind in _FOLDERS.items():
+            if _named(path, name):
+                return kind
+        raise UsageError(
+            expected=f"a folder with one of {', '.join(_FOLDERS)}", found=str(path), remedy="name the file of the set"
+        )
+    if not path.is_file():
+        raise NotFound(expected="a question set", found=f"no file {path}", remedy="give the path of a set")
+    suffix = Path(path.stem).suffix if path.suffix in _PACKED else path.suffix
+    if path.name == "MultiHopRAG.json":
+        return "multihop"
+    if suffix.casefold() not in _SUFFIXES:
+        raise UsageError(
+            expected=f"a set whose name ends in one of {', '.join(_SUFFIXES)}",
+            found=path.name,
+            remedy=f"say what it is with --as {'|'.join(get_args(Kind))}",
+        )
+    return _SUFFIXES[suffix.casefold()]
+
+
+def _is_nq(text: str) -> bool:
+    try:
+        first = json.loads(text.split("\n", 1)[0])
+    except json.JSONDecodeError:
+        return False
+    return isinstance(first, dict) and "ctxs" in first
+
+
+def _named(folder: Path, name: str) -> Path | None:
+    """The file of that name in the folder, packed or not; copies may have a longer name that ends in it."""
+    names = (name, *(name + packed for packed in _PACKED))
+    exact = [folder / one for one in names if (folder / one).is_file()]
+    longer = [path for path in sorted(folder.iterdir()) if path.name.endswith(tuple(f"__{one}" for one in names))]
+    return next(iter([*exact, *longer]), None)
+
+
+def _read_in(folder: Path, name: str) -> str:
+    path = _named(folder / Path(name).parent, Path(name).name) if (folder / Path(name).parent).is_dir() else None
+    return read_text(path or folder / name)
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a file, unpacked when its name ends in .zst.
+    """The text of a file, in UTF-8 (a byte order mark is dropped), unpacked when its name ends in .zst or .gz.
 
     Raises NotFound, SetError, or ModelMissing without the zstandard package.
     """
     if not path.is_file():
         raise NotFound(expected="a question set", found=f"no file {path}", remedy="give the path of a set")
-    data = path.read_bytes()
+    data = _unpack(path.read_bytes(), path)
     try:
-        return (_unpack(data, path) if path.suffix == ".zst" else data).decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as err:
         raise SetError(
             expected=f"UTF-8 in {path}", found=f"byte {data[err.start]:#04x}", remedy="save it as UTF-8"
@@ -51,6 +110,13 @@ def read_text(path: Path) -> str:
 
 
 def _unpack(data: bytes, path: Path) -> bytes:
+    if path.suffix == ".gz":
+        try:
+            return gzip.decompress(data)
+        except (OSError, EOFError) as err:
+            raise SetError(expected=f"gzip data in {path}", found=str(err), remedy="fetch it again") from err
+    if path.suffix != ".zst":
+        return data
     try:
         import zstandard
     except ImportError as err:
@@ -79,10 +145,10 @@ def _parse_line(line: str, where: str) -> Question:
         return Question(
             id=_text(record["id"]),
             question=_text(record["question"]),
-            answers=tuple(_text(answer) for answer in record["answers"]),
-            evidence=tuple(Evidence(_text(one["article"]), _text(one["quote"])) for one in record["evidence"]),
-            answerable=_flag(record["answerable"]),
-            type=_text(record["type"]),
+            answers=tuple(_text(answer) for answer in record.get("answers") or ()),
+            evidence=tuple(_piece(one) for one in record.get("evidence") or ()),
+            answerable=_flag(record.get("answerable", bool(record.get("answers") or record.get("evidence")))),
+            type=_text(record.get("type") or kind_of_question(record["question"])),
             as_of=record.get("as_of") and _text(record["as_of"]),
             history=tuple(Turn(_role(turn["role"]), _text(turn["text"])) for turn in record.get("history") or ()),
         )
@@ -92,6 +158,15 @@ def _parse_line(line: str, where: str) -> Question:
         raise SetError(expected=f"key {err} in {where}", found="none", remedy="add it") from err
     except (TypeError, ValueError) as err:
         raise SetError(expected=f"a question in {where}", found=str(err), remedy="mend that line") from err
+
+
+def _piece(record: Any) -> Evidence:
+    if not isinstance(record, dict):
+        raise TypeError(f"{record!r} where evidence should be")
+    article, quote = (None if record.get(key) is None else _text(record[key]) for key in ("article", "quote"))
+    if article is None and quote is None:
+        raise ValueError("evidence with neither article nor quote")
+    return Evidence(article, quote, others=tuple(_piece(one) for one in record.get("or") or ()))
 
 
 def _text(value: object) -> str:
@@ -147,13 +222,12 @@ def _questions(record: dict[str, Any], article: Article) -> Iterator[Question]:
     offset = 0
     for paragraph in record["paragraphs"]:
         for asked in paragraph["qas"]:
-            yield _question(asked, article, offset)
+            yield _question(asked, article, offset, len(paragraph["context"]))
         offset += len(paragraph["context"]) + len(_GAP)
 
 
-def _question(asked: dict[str, Any], article: Article, offset: int) -> Question:
+def _question(asked: dict[str, Any], article: Article, offset: int, length: int) -> Question:
     key, text = str(asked["id"]), asked["question"].strip()
-    word = _ASKS.search(text.casefold())
     answerable = not asked.get("is_impossible", False)
     answers = asked["answers"] if answerable else []
     return Question(
@@ -162,7 +236,8 @@ def _question(asked: dict[str, Any], article: Article, offset: int) -> Question:
         answers=tuple(dict.fromkeys(answer["text"] for answer in answers)),
         evidence=tuple(_evidence(answer, key, article, offset) for answer in answers[:1]),
         answerable=answerable,
-        type=word.group(1) if word else "other",
+        type=kind_of_question(text),
+        paragraph=Place(article.id, Span(offset, offset + length)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,17 +24,31 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 class Place(NamedTuple):
-    """Characters of an article's text, in code points."""
+    """Characters of an article's text, in code points; without a span the whole article, wherever in it.
+
+    A gold place may have ``others`` that state the same fact: whatever covers or overlaps one of them does.
+    """
 
     article: str
-    span: Span
+    span: Span | None = None
+    others: tuple[Place, ...] = ()
 
-    def covers(self, other: Place) -> bool:
-        return self.article == other.article and self.span.covers(other.span)
+    def covers(self, gold: Place) -> bool:
+        return self._covers(gold) or any(self._covers(other) for other in gold.others)
 
-    def overlaps(self, other: Place) -> bool:
-        same = self.article == other.article
-        return same and self.span.start < other.span.end and other.span.start < self.span.end
+    def overlaps(self, gold: Place) -> bool:
+        return self._overlaps(gold) or any(self._overlaps(other) for other in gold.others)
+
+    def _covers(self, gold: Place) -> bool:
+        if self.span is None or gold.span is None:
+            return self.article == gold.article
+        return self.article == gold.article and self.span.covers(gold.span)
+
+    def _overlaps(self, gold: Place) -> bool:
+        if self.span is None or gold.span is None:
+            return self.article == gold.article
+        same = self.article == gold.article
+        return same and self.span.start < gold.span.end and gold.span.start < self.span.end
 
 
 class Estimate(NamedTuple):
@@ -65,6 +79,67 @@ def reciprocal_rank(passages: Sequence[Place], gold: Sequence[Place]) -> float:
         return np.nan
     ranks = (n for n, passage in enumerate(passages, start=1) if any(passage.covers(place) for place in gold))
     return 1 / rank if (rank := next(ranks, 0)) else 0.0
+
+
+def recall(passages: Sequence[Place], gold: Sequence[Place], k: int) -> float:
+    """Gold places that the first ``k`` passages cover / gold places. NaN where there is no gold."""
+    if not gold:
+        return np.nan
+    return sum(any(passage.covers(place) for passage in passages[:k]) for place in gold) / len(gold)
+
+
+def relevance(passages: Sequence[Place], gold: Sequence[Place]) -> list[bool]:
+    """The passages as a ranked list of things found, each once, and whether each is gold.
+
+    A passage gives the gold places that it is the first to cover, one after the other, or else itself.
+    It gives nothing when all its gold was found before, or, where gold is whole articles, its article was.
+    """
+    whole = any(place.span is None for place in gold)
+    ranked: list[bool] = []
+    found: set[Place] = set()
+    articles: set[str] = set()
+    for passage in passages:
+        covered = [place for place in gold if passage.covers(place)]
+        new = [place for place in covered if place not in found]
+        if new:
+            ranked.extend([True] * len(set(new)))
+        elif not covered and not (whole and passage.article in articles):
+            ranked.append(False)
+        found.update(new)
+        articles.add(passage.article)
+    return ranked
+
+
+def average_precision(passages: Sequence[Place], gold: Sequence[Place], k: int) -> float:
+    """Σ precision at each gold of the first ``k`` / gold places: AP@k of ``relevance`` (trec_eval's map_cut)."""
+    if not gold:
+        return np.nan
+    ranked = relevance(passages, gold)[:k]
+    hits = np.cumsum(ranked)
+    return float(sum(hits[n] / (n + 1) for n, right in enumerate(ranked) if right) / len(set(gold)))
+
+
+def ndcg(passages: Sequence[Place], gold: Sequence[Place], k: int) -> float:
+    """Σ 1 / log2(rank + 1) over the gold in the first ``k`` of ``relevance`` / the most that can be
+    (Järvelin and Kekäläinen, 2002; trec_eval's ndcg_cut, all gold equal)."""
+    if not gold:
+        return np.nan
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    ranked = np.array(relevance(passages, gold)[:k], bool)
+    return float(discounts[: len(ranked)][ranked].sum() / discounts[: len(set(gold))].sum())
+
+
+def density(passages: Sequence[Place], gold: Sequence[Place], k: int) -> float:
+    """Characters of gold that the first ``k`` passages hold / their characters: how little there is to read.
+
+    The token-wise precision of Smith and Troynikov (2024), in characters. NaN where gold has no spans, or
+    nothing was found.
+    """
+    read = _characters(passages[:k])
+    proven = _characters([place for one in gold for place in (one, *one.others)])
+    if not read or not proven:
+        return np.nan
+    return len(read & proven) / len(read)
 
 
 # -- answers -------------------------------------------------------------------------------------
@@ -104,6 +179,23 @@ def answer_hit(quote: str, answers: Sequence[str]) -> float:
     if not answers:
         return np.nan
     return float(any(answer.casefold() in quote.casefold() for answer in answers))
+
+
+def overlap(cited: Sequence[Place], gold: Sequence[Place]) -> float:
+    """2PR / (P + R) of the cited characters against gold's; 0 where nothing is cited, NaN without gold spans.
+
+    Of several places that state the same fact, the first that is cited counts.
+    """
+    stated = [[place._replace(others=()) for place in (one, *one.others)] for one in gold]
+    chosen = [next((place for place in same if any(c.overlaps(place) for c in cited)), same[0]) for same in stated]
+    proven, said = _characters(chosen), _characters(cited)
+    if not proven:
+        return np.nan
+    return 2 * len(said & proven) / (len(said) + len(proven))
+
+
+def _characters(places: Sequence[Place]) -> set[tuple[str, int]]:
+    return {(one.article, n) for one in places if one.span for n in range(one.span.start, one.span.end)}
 
 
 # -- citations -----------------------------------------------------------------------------------
@@ -182,6 +274,34 @@ def coverage_at(limit: float, confidence: Values, answered: Flags, right: Flags)
     return float(coverage[risk <= limit].max(initial=0.0))
 
 
+def risk_area(confidence: Values, answered: Flags, right: Flags) -> float:
+    """The mean risk over all coverages that the answers allow: the area under the risk-coverage curve, over its
+    width (AURC, Geifman, Uziel and El-Yaniv, 2019). The less the better; NaN where nothing is answered."""
+    coverage, risk = risk_coverage(confidence, answered, right)
+    if not coverage.size:
+        return np.nan
+    return float((risk * np.diff(coverage, prepend=0.0)).sum() / coverage[-1])
+
+
+# -- confidence ----------------------------------------------------------------------------------
+
+
+def reliability(confidence: Values, right: Flags, bins: int = 10) -> list[tuple[float, float, int]]:
+    """Mean confidence, share right and number of answers, in up to ``bins`` groups of like size by confidence."""
+    order = np.argsort(confidence, kind="stable")
+    groups = [group for group in np.array_split(order, bins) if group.size]
+    return [(float(confidence[group].mean()), float(right[group].mean()), len(group)) for group in groups]
+
+
+def calibration_error(confidence: Values, right: Flags) -> float:
+    """Σ n/N · |share right − mean confidence| over ten groups of like size: the adaptive form (Nguyen and
+    O'Connor, 2015) of the expected calibration error. NaN where nothing is answered."""
+    groups = reliability(confidence, right)
+    if not groups:
+        return np.nan
+    return sum(n * abs(share - sure) for sure, share, n in groups) / len(confidence)
+
+
 # -- over questions ------------------------------------------------------------------------------
 
 
@@ -191,20 +311,32 @@ def mean(values: Values) -> float:
     return float(defined.mean()) if defined.size else np.nan
 
 
-def median(values: Values) -> float:
-    """The median of what is defined; NaN where nothing is."""
+def percentile(values: Values, share: float) -> float:
+    """The ``share`` quantile of what is defined; NaN where nothing is."""
     defined = values[~np.isnan(values)]
-    return float(np.median(defined)) if defined.size else np.nan
+    return float(np.quantile(defined, share)) if defined.size else np.nan
 
 
-def bootstrap(statistic: Statistic, n: int, *, seed: int = 0, resamples: int = 1000) -> Estimate:
-    """The figure of all ``n`` questions with its 95 % percentile interval (Efron, 1979).
-
-    Each resample draws ``n`` questions with replacement; those where the figure is undefined are left out.
-    """
-    value = statistic(np.arange(n))
+def resamples(n: int, *, seed: int = 0, times: int = 1000) -> Iterator[Rows]:
+    """``times`` draws of ``n`` of ``n`` questions with replacement, the same for the same seed."""
     draw = np.random.default_rng(seed)
-    figures = np.array([statistic(draw.integers(0, n, n)) for _ in range(resamples)])
+    for _ in range(times):
+        yield draw.integers(0, n, n)
+
+
+def bootstrap(statistics: Mapping[str, Statistic], n: int, *, seed: int = 0, times: int = 1000) -> dict[str, Estimate]:
+    """Each figure of all ``n`` questions with its 95 % percentile interval (Efron, 1979).
+
+    All figures see the same draws; draws where a figure is undefined are left out of its interval.
+    """
+    drawn: dict[str, list[float]] = {name: [] for name in statistics}
+    for rows in resamples(n, seed=seed, times=times):
+        for name, statistic in statistics.items():
+            drawn[name].append(statistic(rows))
+    return {name: _estimate(statistic(np.arange(n)), np.array(drawn[name])) for name, statistic in statistics.items()}
+
+
+def _estimate(value: float, figures: Values) -> Estimate:
     defined = figures[~np.isnan(figures)]
     if np.isnan(value) or not defined.size:
         return Estimate(np.nan, np.nan, np.nan)

@@ -1,4 +1,4 @@
-"""A run's figures and failures for a terminal."""
+"""Figures, failures and comparisons for a terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.gate import Change
+from eval.page import Shown, interval, told
 from eval.runs import Line
-from eval.scores import Figure, Scores, declined, first_citation, hit_at
+from eval.scores import Scores, is_failure
+
+_BY_TYPE = {
+    "retrieval.hit@1": "found first",
+    "answer.first_citation": "cited first",
+    "answer.hit": "holds answer",
+    "abstain.recall": "rightly declined",
+    "abstain.wrongly": "wrongly declined",
+}
 
 
 def print_report(console: Console, name: str, scores: Scores, lines: Sequence[Line], *, failures: int) -> None:
@@ -26,17 +36,13 @@ def print_report(console: Console, name: str, scores: Scores, lines: Sequence[Li
             console.print(part, soft_wrap=True)
 
 
-def is_failure(line: Line) -> bool:
-    """Asked: an unanswerable question that was answered, or an answerable one whose first citation is wrong
-    or missing. Retrieved only: the first passage does not hold any evidence."""
-    if line["status"] is None:
-        return hit_at(1)(line) == 0
-    return not declined(line) if not line["answerable"] else first_citation(line) == 0
-
-
 def describe(line: Line) -> list[Text]:
     """The question, what was cited or found first, and the evidence."""
-    gold = [Text(f"    gold   {one['article']} {one['start']}–{one['end']}: “{one['quote']}”") for one in line["gold"]]
+    gold = [
+        Text(f"    {said}   {one['article']} {one['start']}–{one['end']}: “{one['quote']}”")
+        for fact in line["gold"]
+        for said, one in (("gold", fact), *((" or ", other) for other in fact["others"]))
+    ]
     return [
         Text.assemble((f"· {line['question']}", "cyan"), (f"  {line['id']}", "dim")),
         *_shown(line),
@@ -57,31 +63,72 @@ def _shown(line: Line) -> list[Text]:
     ]
 
 
+def print_changes(
+    console: Console,
+    changes: Sequence[Change],
+    flips: tuple[Sequence[str], Sequence[str]],
+    lost: Sequence[Change],
+    *,
+    gate: bool,
+) -> None:
+    """What got better and worse than the baseline, and which questions."""
+    table = Table("metric", title="\nBeside the baseline", title_justify="left")
+    for heading in ("before", "now", "difference, points", ""):
+        table.add_column(heading, justify="right")
+    for one in changes:
+        if one.verdict == "even" and not one.gated:
+            continue
+        style = {"better": "green", "worse": "red", "even": ""}[one.verdict]
+        verdict = Text(one.verdict if one.gated else f"{one.verdict}, not gated", style=style)
+        points = f"{100 * (one.after - one.before):+.1f} ({100 * one.low:+.1f} – {100 * one.high:+.1f})"
+        table.add_row(one.metric, told(one.metric, one.before), told(one.metric, one.after), points, verdict)
+    console.print(table)
+    for said, keys in (("became right", flips[0]), ("became wrong", flips[1])):
+        if keys:
+            more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""
+            console.print(Text(f"{len(keys)} {said}: {', '.join(keys[:12])}{more}"), soft_wrap=True)
+    if lost:
+        console.print(Text(f"gate: failed on {', '.join(one.metric for one in lost)}", style="red"), soft_wrap=True)
+    elif gate:
+        console.print(Text("gate: passed, nothing is significantly worse", style="green"))
+
+
+def print_side_by_side(
+    console: Console, name: str, runs: Sequence[Shown], comparisons: Sequence[Sequence[Change]]
+) -> None:
+    """A column a run. A mark says where a run differs from the first by more than chance."""
+    table = Table("metric", title=Text(f"{name}, {runs[0].scores['n']} questions"), title_justify="left")
+    for run in runs:
+        table.add_column(run.label, justify="right")
+    verdicts = [{one.metric: one.verdict for one in changes} for changes in comparisons]
+    marks = {"better": " ▲", "worse": " ▼"}
+    for metric, first in runs[0].scores["metrics"].items():
+        cells = [f"{told(metric, first['value'])} ({interval(metric, first)})"]
+        for run, verdict in zip(runs[1:], verdicts, strict=True):
+            one = run.scores["metrics"].get(metric)
+            mark = marks.get(verdict.get(metric, "even"), "")
+            cells.append(f"{told(metric, one['value'])} ({interval(metric, one)}){mark}" if one else "–")
+        table.add_row(metric, *cells)
+    console.print(table)
+    if runs[1:]:
+        console.print(Text("▲ ▼: better or worse than the first by more than chance (paired bootstrap, Holm)"))
+
+
 def _figures(name: str, scores: Scores) -> Table:
     table = Table("metric", title=Text(f"{name}, {scores['n']} questions"), title_justify="left")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
     for metric, figure in scores["metrics"].items():
-        table.add_row(metric, *_told(metric, figure))
+        table.add_row(metric, told(metric, figure["value"]), interval(metric, figure))
     return table
-
-
-def _told(metric: str, figure: Figure) -> tuple[str, str]:
-    if metric.endswith("_ms"):
-        return f"{figure['value']:.1f} ms", f"{figure['low']:.1f} – {figure['high']:.1f}"
-    value, low, high = (100 * number for number in (figure["value"], figure["low"], figure["high"]))
-    return f"{value:.1f} %", f"{low:.1f} – {high:.1f}"
 
 
 def _types(scores: Scores) -> Table:
+    shown = [name for name in _BY_TYPE if any(name in one["metrics"] for one in scores["types"].values())]
     table = Table("type")
-    for heading in ("n", "hit@1", "first citation", "declined"):
+    for heading in ("n", *(_BY_TYPE[name] for name in shown)):
         table.add_column(heading, justify="right")
     for kind, one in scores["types"].items():
-        shares = (one["hit"], one["first_citation"], one["declined"])
-        table.add_row(Text(kind), str(one["n"]), *(_share(share) for share in shares))
+        cells = (told(name, one["metrics"][name]["value"]) if name in one["metrics"] else "–" for name in shown)
+        table.add_row(Text(kind), str(one["n"]), *cells)
     return table
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"

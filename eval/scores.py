@@ -1,19 +1,30 @@
-"""The lines of a run → figures with intervals, over all questions and by their type. Pure."""
+"""The lines of a run → columns → figures with intervals, over all questions and by their type. Pure.
+
+A column holds one number a question, NaN where it has none. Every figure is computed from columns, so that a baseline
+need keep nothing else, and a gate compares two runs question by question.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
 
 from eval import metrics
-from eval.metrics import Estimate, Flags, Place, Statistic, Values
+from eval.metrics import Flags, Place, Rows, Statistic, Values
 from eval.runs import Line, Placed
 from rag.types import Span
 
 Column = Callable[[Line], float]
-"""One question's part of a mean; NaN where it has none."""
+Columns = Mapping[str, Values]
+
+LESS_IS_BETTER = frozenset({"abstain.wrongly", "abstain.aurc", "confidence.ece"})
+"""Of the shares; of everything that ends in ``_ms`` less is better too."""
+
+_AT = (1, 4, 10)
+_COVERAGES = {"coverage@1": 0.01, "coverage@5": 0.05, "coverage@10": 0.10}
+_FACTS = ("declined", "answerable", "right", "confidence")  # columns that are no means: what abstention is figured from
 
 
 class Figure(TypedDict):
@@ -25,12 +36,10 @@ class Figure(TypedDict):
 
 
 class OfType(TypedDict):
-    """The questions of one type; a figure is None where no question has it."""
+    """The questions of one type."""
 
     n: int
-    hit: float | None
-    first_citation: float | None
-    declined: float | None
+    metrics: dict[str, Figure]
 
 
 class Scores(TypedDict):
@@ -43,21 +52,43 @@ class Scores(TypedDict):
 
 def score(lines: Sequence[Line], *, seed: int = 0) -> Scores:
     """All figures of a run. Takes no system and no library: a saved run is scored in seconds."""
-    statistics = _retrieval(lines)
+    columns = columns_of(lines)
+    kinds = np.array([line["type"] for line in lines])
+    types = {}
+    for kind in sorted(set(kinds.tolist())):
+        rows = np.flatnonzero(kinds == kind)
+        one = {name: column[rows] for name, column in columns.items()}
+        types[kind] = OfType(n=len(rows), metrics=_figures(one, len(rows), seed, times=300))
+    return Scores(n=len(lines), metrics=_figures(columns, len(lines), seed), types=types)
+
+
+def columns_of(lines: Sequence[Line]) -> dict[str, Values]:
+    """What each question adds to each figure. A column that holds nothing but NaN is left out."""
+    deepest = min((line["k"] for line in lines), default=0)
+    asked = _of_retrieval(deepest) if deepest else {}
     if any(line["status"] for line in lines):
-        statistics |= _answers(lines) | _abstention(lines)
-    statistics["latency.p50_ms"] = _over(lines, lambda line: line["latency_ms"], metrics.median)
-    estimates = {name: metrics.bootstrap(figure, len(lines), seed=seed) for name, figure in statistics.items()}
-    return Scores(
-        n=len(lines),
-        metrics={name: _figure(one) for name, one in estimates.items() if not np.isnan(one.value)},
-        types={kind: _of_type([line for line in lines if line["type"] == kind]) for kind in _kinds(lines)},
-    )
+        asked |= _OF_ANSWERS
+    asked["latency.total_ms"] = lambda line: line["latency_ms"]
+    for stage in sorted({stage for line in lines for stage in line["timings_ms"]} - {"total"}):
+        asked[f"latency.{stage}_ms"] = lambda line, stage=stage: line["timings_ms"].get(stage, np.nan)  # type: ignore[misc]
+    columns = {name: np.array([column(line) for line in lines], np.float64) for name, column in asked.items()}
+    return {name: values for name, values in columns.items() if not np.isnan(values).all()}
 
 
-def hit_at(k: int, *, strict: bool = False) -> Column:
-    """The column of hit@k; only answerable questions have gold, the others are left out."""
-    return lambda line: metrics.hit(places(line["passages"]), places(line["gold"]), k, strict=strict)
+def statistics_of(columns: Columns) -> dict[str, Statistic]:
+    """What is figured from the columns: a mean of each, p50 and p95 of latencies, and what abstention is worth."""
+    found: dict[str, Statistic] = {}
+    for name, values in columns.items():
+        if name.endswith("_ms"):
+            stage = name.removesuffix("_ms").replace("latency.total", "latency")
+            found[f"{stage}.p50_ms"] = _over(values, lambda some: metrics.percentile(some, 0.5))
+            found[f"{stage}.p95_ms"] = _over(values, lambda some: metrics.percentile(some, 0.95))
+        elif name not in _FACTS:
+            found[name] = _over(values, metrics.mean)
+    if "declined" not in columns:
+        return found
+    times = {name: found.pop(name) for name in list(found) if name.endswith("_ms")}
+    return found | _of_abstention(columns) | times
 
 
 def first_citation(line: Line) -> float:
@@ -65,8 +96,31 @@ def first_citation(line: Line) -> float:
     return metrics.first_right(places(line["citations"]), places(line["gold"]))
 
 
+def is_right(line: Line) -> bool:
+    """Whether what is cited first is right: it overlaps the evidence or, where a set gives none, holds the answer."""
+    if line["gold"]:
+        return first_citation(line) == 1
+    return bool(line["answers"]) and metrics.answer_hit(_first_quote(line), line["answers"]) == 1
+
+
+def is_failure(line: Line) -> bool:
+    """Asked: an unanswerable question that was answered, or an answerable one whose first citation is wrong
+    or missing. Retrieved only: the first passage does not hold any evidence."""
+    if line["status"] is None:
+        return metrics.hit(places(line["passages"]), places(line["gold"]), 1) == 0
+    return not is_right(line) if line["answerable"] else not declined(line)
+
+
 def places(found: Sequence[Placed]) -> list[Place]:
-    return [Place(one["article"], Span(one["start"], one["end"])) for one in found]
+    """``end`` 0 stands for the whole article."""
+    return [
+        Place(
+            one["article"],
+            Span(one["start"], one["end"]) if one["end"] else None,
+            tuple(places(one.get("others", ()))),  # type: ignore[arg-type]
+        )
+        for one in found
+    ]
 
 
 def declined(line: Line) -> bool:
@@ -78,74 +132,86 @@ def predicted(line: Line) -> str:
     return "" if declined(line) else line["short"] or line["text"]
 
 
-def _retrieval(lines: Sequence[Line]) -> dict[str, Statistic]:
-    deepest = min(line["k"] for line in lines)
-    columns: dict[str, Column] = {f"retrieval.hit@{k}": hit_at(k) for k in (1, 4, 10) if k <= deepest}
-    columns |= {f"retrieval.strict@{k}": hit_at(k, strict=True) for k in (4, 10) if k <= deepest}
+def _of_retrieval(deepest: int) -> dict[str, Column]:
+    def at(metric: Callable[..., float], k: int, **more: bool) -> Column:
+        return lambda line: metric(places(line["passages"]), places(line["gold"]), k, **more)
+
+    columns: dict[str, Column] = {f"retrieval.hit@{k}": at(metrics.hit, k) for k in _AT if k <= deepest}
+    deeper = [k for k in _AT[1:] if k <= deepest]
+    columns |= {f"retrieval.strict@{k}": at(metrics.hit, k, strict=True) for k in deeper}
+    columns |= {f"retrieval.recall@{k}": at(metrics.recall, k) for k in deeper}
     columns["retrieval.mrr"] = lambda line: metrics.reciprocal_rank(places(line["passages"]), places(line["gold"]))
-    return {name: _over(lines, column) for name, column in columns.items()}
+    columns |= {f"retrieval.map@{k}": at(metrics.average_precision, k) for k in _AT[2:] if k <= deepest}
+    columns |= {f"retrieval.ndcg@{k}": at(metrics.ndcg, k) for k in _AT[2:] if k <= deepest}
+    columns |= {f"retrieval.density@{k}": at(metrics.density, k) for k in _AT[1:2] if k <= deepest}
+    return columns
 
 
-def _answers(lines: Sequence[Line]) -> dict[str, Statistic]:
-    columns: dict[str, Column] = {
-        "answer.f1": lambda line: metrics.f1(predicted(line), line["answers"]),
-        "answer.em": lambda line: metrics.exact_match(predicted(line), line["answers"]),
-        "answer.first_citation": first_citation,
-        "answer.hit": lambda line: metrics.answer_hit(_first_quote(line), line["answers"]),
-        "citation.precision": lambda line: metrics.citation_precision(places(line["citations"]), places(line["gold"])),
-        "citation.recall": lambda line: metrics.citation_recall(places(line["citations"]), places(line["gold"])),
-        "citation.verified": lambda line: metrics.mean(np.array([one["verified"] for one in line["citations"]], float)),
+_OF_ANSWERS: dict[str, Column] = {
+    "answer.f1": lambda line: _if_told(line, metrics.f1),
+    "answer.em": lambda line: _if_told(line, metrics.exact_match),
+    "answer.hit": lambda line: metrics.answer_hit(_first_quote(line), line["answers"]),
+    "answer.overlap": lambda line: metrics.overlap(places(line["citations"]), places(line["gold"])),
+    "answer.first_citation": first_citation,
+    "citation.precision": lambda line: (
+        metrics.citation_precision(places(line["citations"]), places(line["gold"]))
+        if line["gold"] or not line["answerable"]
+        else np.nan
+    ),
+    "citation.recall": lambda line: metrics.citation_recall(places(line["citations"]), places(line["gold"])),
+    "citation.verified": lambda line: metrics.mean(np.array([one["verified"] for one in line["citations"]], float)),
+    "declined": lambda line: float(declined(line)),
+    "answerable": lambda line: float(line["answerable"]),
+    "right": lambda line: float(is_right(line)),
+    "confidence": lambda line: line["confidence"] or 0.0,
+}
+
+
+def _if_told(line: Line, metric: Callable[[str, Sequence[str]], float]) -> float:
+    """NaN where the set has evidence, but says no answer."""
+    return np.nan if line["answerable"] and not line["answers"] else metric(predicted(line), line["answers"])
+
+
+def _of_abstention(columns: Columns) -> dict[str, Statistic]:
+    """An answer is right when its first citation is; one to an unanswerable question never is."""
+    refused, answerable, right = (_flags(columns[name]) for name in _FACTS[:3])
+    sure = columns["confidence"]
+
+    def answered(rows: Rows) -> Rows:
+        return rows[~refused[rows]]
+
+    at = {
+        name: lambda rows, limit=limit: metrics.coverage_at(limit, sure[rows], ~refused[rows], right[rows])
+        for name, limit in _COVERAGES.items()
     }
-    return {name: _over(lines, column) for name, column in columns.items()}
-
-
-def _abstention(lines: Sequence[Line]) -> dict[str, Statistic]:
-    """An answer is right when its first citation overlaps the evidence; one to an unanswerable question never is."""
-    refused = _flags(lines, declined)
-    answerable = _flags(lines, lambda line: line["answerable"])
-    right = _flags(lines, lambda line: first_citation(line) == 1)
-    confidence: Values = np.array([line["confidence"] or 0.0 for line in lines])
     return {
         "abstain.precision": lambda rows: metrics.abstain_precision(refused[rows], answerable[rows]),
         "abstain.recall": lambda rows: metrics.abstain_recall(refused[rows], answerable[rows]),
-        "abstain.auroc": lambda rows: metrics.auroc(confidence[rows], answerable[rows]),
-        "coverage@5": lambda rows: metrics.coverage_at(0.05, confidence[rows], ~refused[rows], right[rows]),
-        "coverage@10": lambda rows: metrics.coverage_at(0.10, confidence[rows], ~refused[rows], right[rows]),
+        "abstain.wrongly": lambda rows: metrics.abstain_recall(refused[rows], ~answerable[rows]),
+        "abstain.auroc": lambda rows: metrics.auroc(sure[rows], answerable[rows]),
+        "abstain.aurc": lambda rows: metrics.risk_area(sure[rows], ~refused[rows], right[rows]),
+        **at,
+        "confidence.ece": lambda rows: metrics.calibration_error(sure[answered(rows)], right[answered(rows)]),
     }
 
 
-def _over(lines: Sequence[Line], column: Column, statistic: Callable[[Values], float] = metrics.mean) -> Statistic:
-    values: Values = np.array([column(line) for line in lines], dtype=np.float64)
+def _figures(columns: Columns, n: int, seed: int, times: int = 1000) -> dict[str, Figure]:
+    estimates = metrics.bootstrap(statistics_of(columns), n, seed=seed, times=times)
+    return {
+        name: Figure(value=round(one.value, 4), low=round(one.low, 4), high=round(one.high, 4))
+        for name, one in estimates.items()
+        if not np.isnan(one.value)
+    }
+
+
+def _over(values: Values, statistic: Callable[[Values], float]) -> Statistic:
     return lambda rows: statistic(values[rows])
 
 
-def _flags(lines: Sequence[Line], told: Callable[[Line], bool]) -> Flags:
-    return np.array([told(line) for line in lines], dtype=np.bool_)
+def _flags(values: Values) -> Flags:
+    flags: Flags = values == 1
+    return flags
 
 
 def _first_quote(line: Line) -> str:
     return line["citations"][0]["quote"] if line["citations"] else ""
-
-
-def _figure(estimate: Estimate) -> Figure:
-    value, low, high = (round(number, 4) for number in estimate)
-    return Figure(value=value, low=low, high=high)
-
-
-def _kinds(lines: Sequence[Line]) -> list[str]:
-    return sorted({line["type"] for line in lines})
-
-
-def _of_type(lines: Sequence[Line]) -> OfType:
-    asked = [line for line in lines if line["status"]]
-    return OfType(
-        n=len(lines),
-        hit=_share(lines, hit_at(1)),
-        first_citation=_share(asked, first_citation),
-        declined=_share(asked, lambda line: float(declined(line))),
-    )
-
-
-def _share(lines: Sequence[Line], column: Column) -> float | None:
-    share = _over(lines, column)(np.arange(len(lines)))
-    return None if np.isnan(share) else round(share, 4)

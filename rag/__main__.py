@@ -46,9 +46,12 @@ class Commands(TyperGroup):
         return None
 
 
-def _command(name: str, function: Callable[..., object]) -> Command:
-    one = typer.Typer(add_completion=False)
-    one.command(name)(function)
+def _command(name: str, offered: Callable[..., object] | typer.Typer) -> Command:
+    """The command of a function, or of an app with commands of its own."""
+    one = offered
+    if not isinstance(one, typer.Typer):
+        one = typer.Typer(add_completion=False)
+        one.command(name)(offered)
     command = typer.main.get_command(one)
     command.name = name
     return command

@@ -29,7 +29,7 @@ ALLOWED = {
     "rag.training": (*LAYER_0, *LAYER_1, *LAYER_2, "rag.build", "rag.training"),
     "rag.__main__": (*OUTER, "rag.doctor"),
     "api": (*OUTER, "api"),
-    "eval": (*OUTER, "rag.retrieval", "rag.citations", "eval"),
+    "eval": (*OUTER, "rag.chunks", "rag.retrieval", "rag.citations", "eval"),
 }
 HEAVY = {"torch", "transformers", "langchain", "sentence_transformers", "sklearn", "onnx"}
 

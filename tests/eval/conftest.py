@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +37,9 @@ class DictLibrary:
             raise NotFound(expected=f"article {article_id}", found="none", remedy="ingest it")
         return found
 
+    def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
+        return [one for key, one in sorted(self.stored.items()) if after is None or key > after][:limit]
+
     def stats(self) -> Stats:
         return Stats(len(self.stored), len(self.stored), len(self.stored), len(self.stored), 0)
 
@@ -49,10 +53,8 @@ class ScriptedSystem:
         self.library = DictLibrary(articles)
         self.script = script or {}
         self.asked: list[tuple[str, int | None, Where | None, tuple[Turn, ...]]] = []
-        self.readable: list[Article | Refusal] = []
-
-    def read(self, source: str) -> Iterator[Article | Refusal]:
-        yield from self.readable
+        self.embedder = self.splitter = SimpleNamespace(fingerprint="scripted")
+        self.settings = SimpleNamespace(threshold=0.5, passages=6)
 
     def ingest(self, items: Iterable[Article | Refusal]) -> Iterator[Receipt]:
         for item in items:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from eval import bench, sides
 from eval.bench import SideFailed, Target
 from eval.sides import Measured
 from rag.errors import NotFound
-from rag.types import Article
+from rag.types import Article, Refusal
 
 ARTICLES = [Article("a", "A", "Ä line.\n\u2028Another 🌉."), Article("b", "B", "x")]
 
@@ -105,13 +105,11 @@ def test_a_squad_file_brings_questions_and_articles(tmp_path: Path) -> None:
     assert sides.read_articles(tmp_path)[0].text == "it is"
 
 
-def test_a_folder_without_articles_is_refused(
-    scripted: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(bench, "build", lambda settings: scripted())
+def test_a_folder_without_articles_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bench, "read_articles", lambda source: [Refusal("x", "unreadable", "no text")])
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NotFound, match="articles in"):
-            bench.read_folder(folder, tmp_path)
+            bench.read_folder(folder)
 
 
 def test_a_side_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import math
 import random
 from itertools import product
 
+import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from eval.metrics import Estimate, Place
 from rag.types import Span
 
 SPANS = st.tuples(st.integers(0, 30), st.integers(1, 10)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
-PLACES = st.builds(Place, st.sampled_from("ab"), SPANS)
+PLACES = st.builds(Place, st.sampled_from("ab"), SPANS, st.just(()))
 SCORED = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.9]), st.booleans(), st.booleans()), max_size=12)
 
 
@@ -137,25 +138,108 @@ def test_coverage_at_a_risk_is_what_some_threshold_gives(rows: list[tuple[float,
     assert metrics.coverage_at(limit, confidence, answered, right) == best
 
 
-def test_mean_and_median_leave_out_what_is_undefined() -> None:
+def test_risk_area_and_calibration_by_hand() -> None:
+    confidence = np.array([0.9, 0.8, 0.8, 0.3, 0.95])
+    answered = np.array([True, True, True, True, False])
+    right = np.array([True, True, False, True, False])
+    # risk 0 over a fifth, 1/3 over two fifths, 1/4 over a fifth; four fifths in all
+    assert metrics.risk_area(confidence, answered, right) == pytest.approx((0 + 2 / 3 + 1 / 4) / 4)
+    assert metrics.reliability(confidence[:4], right[:4], bins=2) == [(0.55, 1.0, 2), (pytest.approx(0.85), 0.5, 2)]
+    assert metrics.calibration_error(np.array([0.5] * 10), np.array([True] * 10)) == pytest.approx(0.5)
+    assert math.isnan(metrics.risk_area(confidence, ~answered & answered, right))
+    assert math.isnan(metrics.calibration_error(confidence[:0], right[:0]))
+
+
+def test_overlap_and_density_count_characters() -> None:
+    assert metrics.overlap([place("a", 15, 25)], GOLD[:1]) == 2 * 5 / (10 + 10)
+    assert metrics.overlap([], GOLD) == 0
+    assert math.isnan(metrics.overlap([place("a", 0, 5)], [Place("a")]))
+    assert metrics.density([place("a", 0, 20), place("a", 10, 30)], GOLD, 2) == 10 / 30
+    assert math.isnan(metrics.density([], GOLD, 4))
+
+
+def test_one_of_several_places_that_state_a_fact_is_enough() -> None:
+    fact = place("a", 0, 5)._replace(others=(place("b", 0, 5),))
+    found = [place("b", 0, 9)]
+    assert metrics.hit(found, [fact], 1, strict=True) == metrics.recall(found, [fact], 1) == 1
+    assert metrics.citation_precision(found, [fact]) == metrics.citation_recall(found, [fact]) == 1
+    assert metrics.overlap([place("b", 0, 5)], [fact]) == 1
+
+
+@given(st.lists(st.booleans(), max_size=15), st.integers(0, 3))
+def test_ranking_agrees_with_trec_eval(relevant: list[bool], missed: int) -> None:
+    spans = [Span(10 * n, 10 * n + 10) for n in range(len(relevant) + missed)]
+    passages = [Place("a", span) for span in spans[: len(relevant)]]
+    gold = [Place("a", span) for span, right in zip(spans, relevant, strict=False) if right]
+    gold += [Place("a", span) for span in spans[len(relevant) :]]
+    if not gold:
+        return
+    judged = [ir_measures.Qrel("q", f"d{spans.index(one.span)}", 1) for one in gold]
+    run = [ir_measures.ScoredDoc("q", f"d{n}", -float(n)) for n in range(len(passages))] or [
+        ir_measures.ScoredDoc("q", "none", 0.0)
+    ]
+    wanted = {
+        ir_measures.AP @ 10: metrics.average_precision(passages, gold, 10),
+        ir_measures.nDCG @ 10: metrics.ndcg(passages, gold, 10),
+        ir_measures.R @ 4: metrics.recall(passages, gold, 4),
+        ir_measures.RR: metrics.reciprocal_rank(passages, gold),
+        ir_measures.Success @ 4: metrics.hit(passages, gold, 4),
+    }
+    found = ir_measures.calc_aggregate(list(wanted), judged, run)
+    assert {str(one): pytest.approx(value) for one, value in wanted.items()} == {
+        str(one): value for one, value in found.items()
+    }
+
+
+@given(st.lists(st.sampled_from("abcdef"), max_size=15), st.sets(st.sampled_from("abcdefg"), min_size=1))
+def test_ranking_of_whole_articles_counts_each_once(articles: list[str], judged: set[str]) -> None:
+    passages = [place(article, n, n + 1) for n, article in enumerate(articles)]
+    gold = [Place(article) for article in sorted(judged)]
+    order = list(dict.fromkeys(articles))
+    run = [ir_measures.ScoredDoc("q", one, -float(n)) for n, one in enumerate(order)] or [
+        ir_measures.ScoredDoc("q", "none", 0.0)
+    ]
+    found = ir_measures.calc_aggregate(
+        [ir_measures.AP @ 10, ir_measures.nDCG @ 10], [ir_measures.Qrel("q", one, 1) for one in judged], run
+    )
+    assert metrics.average_precision(passages, gold, 10) == pytest.approx(found[ir_measures.AP @ 10])
+    assert metrics.ndcg(passages, gold, 10) == pytest.approx(found[ir_measures.nDCG @ 10])
+
+
+ANSWERS = st.lists(
+    st.sampled_from(["the", "a", "Rollo", "rollo,", "10th", "century", "U.S.", "é", "—", "Bridge-Town"]), max_size=6
+).map(" ".join)
+
+
+@given(ANSWERS, st.lists(ANSWERS, min_size=1, max_size=4))
+def test_em_and_f1_agree_with_torchmetrics(predicted: str, answers: list[str]) -> None:
+    squad = pytest.importorskip("torchmetrics.functional.text").squad
+    answers = [answer for answer in answers if metrics.normalize_answer(answer)] or ["x"]
+    target = {"answers": {"answer_start": [0] * len(answers), "text": answers}, "id": "q"}
+    found = squad({"prediction_text": predicted, "id": "q"}, target)
+    assert metrics.exact_match(predicted, answers) == pytest.approx(found["exact_match"].item() / 100)
+    assert metrics.f1(predicted, answers) == pytest.approx(found["f1"].item() / 100, abs=1e-5)
+
+
+def test_means_and_percentiles_leave_out_what_is_undefined() -> None:
     values = np.array([1.0, np.nan, 2.0, 6.0])
-    assert (metrics.mean(values), metrics.median(values)) == (3, 2)
-    assert math.isnan(metrics.mean(values[1:2])) and math.isnan(metrics.median(values[1:2]))
+    assert (metrics.mean(values), metrics.percentile(values, 0.5)) == (3, 2)
+    assert math.isnan(metrics.mean(values[1:2])) and math.isnan(metrics.percentile(values[1:2], 0.5))
 
 
 def test_the_interval_is_seeded_and_as_wide_as_theory_says() -> None:
     values = np.array([float(random.Random(n).random() < 0.3) for n in range(400)])
-    estimate = metrics.bootstrap(lambda rows: metrics.mean(values[rows]), 400, seed=1)
+
+    def estimate(seed: int) -> Estimate:
+        return metrics.bootstrap({"it": lambda rows: metrics.mean(values[rows])}, 400, seed=seed)["it"]
+
     error = 1.96 * math.sqrt(values.mean() * (1 - values.mean()) / 400)
-    assert estimate == metrics.bootstrap(lambda rows: metrics.mean(values[rows]), 400, seed=1)
-    assert estimate != metrics.bootstrap(lambda rows: metrics.mean(values[rows]), 400, seed=2)
-    assert estimate.low == pytest.approx(values.mean() - error, abs=0.012)
-    assert estimate.high == pytest.approx(values.mean() + error, abs=0.012)
+    assert estimate(1) == estimate(1) != estimate(2)
+    assert estimate(1).low == pytest.approx(values.mean() - error, abs=0.012)
+    assert estimate(1).high == pytest.approx(values.mean() + error, abs=0.012)
 
 
-def test_an_undefined_figure_has_an_undefined_interval() -> None:
-    assert all(math.isnan(one) for one in metrics.bootstrap(lambda rows: math.nan, 3, resamples=5))
-
-
-def test_a_constant_has_no_width() -> None:
-    assert metrics.bootstrap(lambda rows: 1.0, 3, resamples=5) == Estimate(1, 1, 1)
+def test_an_undefined_figure_has_an_undefined_interval_and_a_constant_no_width() -> None:
+    found = metrics.bootstrap({"none": lambda rows: math.nan, "one": lambda rows: 1.0}, 3, times=5)
+    assert all(math.isnan(one) for one in found["none"])
+    assert found["one"] == Estimate(1, 1, 1)

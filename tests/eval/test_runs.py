@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from eval.metrics import Place
 from eval.questions import Evidence, Question, SetError, resolve
-from eval.runs import Line, load, run, save
-from eval.scores import score
+from eval.runs import Folder, Line, identify, run
+from eval.scores import is_right, score
+from eval.subjects import Local
+from rag.build import build
+from rag.errors import NotFound
+from rag.settings import load_settings
 from rag.types import Answer, Article, Span, Turn, Where
 
 OPENED = Question("q1", "When did it open?", ("May",), (Evidence("bridge", "opened in May"),), True, "date")
@@ -19,7 +26,8 @@ SCRIPT = {OPENED.question: [FIRST, SECOND], COST.question: [THIRD, SECOND]}
 
 
 def lines_of(system: object, *questions: Question, task: str = "ask", k: int = 10) -> list[Line]:
-    return list(run(system, questions, resolve(questions, system.library), task=task, k=k))
+    subject = Local(system)
+    return list(run(subject, questions, resolve(questions, subject), task=task, k=k))
 
 
 def timeless(line: Line) -> dict[str, object]:
@@ -34,7 +42,7 @@ def test_a_line_holds_all_that_scoring_needs(scripted: Callable, bridge: Article
         "type": "date",
         "answerable": True,
         "answers": ["May"],
-        "gold": [{"article": "bridge", "start": 11, "end": 24, "quote": "opened in May"}],
+        "gold": [{"article": "bridge", "start": 11, "end": 24, "quote": "opened in May", "others": []}],
         "k": 10,
         "status": "answered",
         "text": "The bridge opened in May.",
@@ -51,8 +59,8 @@ def test_a_line_holds_all_that_scoring_needs(scripted: Callable, bridge: Article
             }
         ],
         "passages": [
-            {"article": "bridge", "start": 0, "end": 25, "score": 1.0},
-            {"article": "bridge", "start": 26, "end": 53, "score": 0.5},
+            {"article": "bridge", "start": 0, "end": 25, "score": 1.0, "text": "The bridge opened in May."},
+            {"article": "bridge", "start": 26, "end": 53, "score": 0.5, "text": "It cost 3 million crowns. 🌉"},
         ],
         "timings_ms": {"total": 1.0},
     }
@@ -105,27 +113,54 @@ def test_a_stream_without_its_answer_is_an_error(scripted: Callable, bridge: Art
         lines_of(Mute([bridge], SCRIPT), OPENED)
 
 
+IDENTITY = {"set": "s", "questions": "0", "task": "ask", "k": 10, "subject": {"system": "scripted"}}
+
+
 def test_a_saved_run_is_scored_as_the_run(scripted: Callable, bridge: Article, tmp_path: Path) -> None:
-    system = scripted([bridge], SCRIPT)
-    questions = (OPENED, COST, WHO)
-    path = tmp_path / "new" / "run.jsonl"
-    kept = save(run(system, questions, resolve(questions, system.library), task="ask", k=10), path)
-    first = next(kept)
-    assert json.loads(path.read_text()) == first  # a line is there before the next question is put
-    lines = [first, *kept]
-    assert load(path) == lines
-    assert score(load(path)) == score(lines)
+    lines = lines_of(scripted([bridge], SCRIPT), OPENED, COST, WHO)
+    folder = Folder(tmp_path / "new")
+    assert folder.start(IDENTITY) == []
+    kept = folder.save(lines)
+    next(kept)
+    assert folder.lines() == lines[:1]  # a line is there before the next question is put
+    assert list(kept) == lines[1:]
+    assert Folder(tmp_path / "new").start(IDENTITY) == lines
+    assert score(folder.lines()) == score(lines)
 
 
-def test_a_cut_off_run_is_named(tmp_path: Path) -> None:
-    (tmp_path / "run.jsonl").write_text('{"id": "q1"}\n{"id": ')
+def test_a_run_that_was_cut_off_goes_on_after_its_last_whole_line(
+    scripted: Callable, bridge: Article, tmp_path: Path
+) -> None:
+    lines = lines_of(scripted([bridge], SCRIPT), OPENED, COST)
+    folder = Folder(tmp_path)
+    folder.start(IDENTITY)
+    (tmp_path / "run.jsonl").write_text(f'{json.dumps(lines[0])}\n{{"id": "q2", "tex')
     with pytest.raises(SetError, match="line 2"):
-        load(tmp_path / "run.jsonl")
+        folder.lines()
+    assert folder.start(IDENTITY) == lines[:1]
+    list(folder.save(lines[1:]))
+    assert folder.lines() == lines
+
+
+def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
+    Folder(tmp_path).start(IDENTITY)
+    with pytest.raises(SetError, match=r"another task.*--out"):
+        Folder(tmp_path).start(IDENTITY | {"task": "retrieve"})
+    with pytest.raises(NotFound, match="--out"):
+        Folder(tmp_path / "none").identity()
+
+
+def test_an_identity_tells_questions_and_systems_apart(scripted: Callable, bridge: Article) -> None:
+    subject = Local(scripted([bridge]))
+    one = identify(subject, "s", [OPENED], task="ask", k=10)
+    assert one == json.loads(json.dumps(identify(subject, "s", [OPENED], task="ask", k=10)))
+    assert one["questions"] != identify(subject, "s", [COST], task="ask", k=10)["questions"]
+    assert one["subject"]["articles"] == 1
 
 
 def test_scores_by_hand(scripted: Callable, bridge: Article) -> None:
     scores = score(lines_of(scripted([bridge], SCRIPT), OPENED, COST, WHO))
-    values = {name: figure["value"] for name, figure in scores["metrics"].items() if name != "latency.p50_ms"}
+    values = {name: figure["value"] for name, figure in scores["metrics"].items() if not name.endswith("_ms")}
     assert scores["n"] == 3
     assert values == pytest.approx(
         {
@@ -134,36 +169,71 @@ def test_scores_by_hand(scripted: Callable, bridge: Article) -> None:
             "retrieval.hit@10": 1,
             "retrieval.strict@4": 1,
             "retrieval.strict@10": 1,
+            "retrieval.recall@4": 1,
+            "retrieval.recall@10": 1,
             "retrieval.mrr": 0.75,
+            "retrieval.map@10": 0.75,
+            "retrieval.ndcg@10": (1 + 1 / np.log2(3)) / 2,
+            "retrieval.density@4": (13 / 52 + 21 / 39) / 2,
             "answer.f1": (2 * 1 / (4 + 1) + 0 + 1) / 3,  # "bridge opened in may" against "may"; wrong; declined
             "answer.em": 1 / 3,
             "answer.first_citation": 0.5,
             "answer.hit": 0.5,
+            "answer.overlap": 2 * 13 / (13 + 25) / 2,
             "citation.precision": 0.5,
             "citation.recall": 0.5,
             "citation.verified": 1,
             "abstain.precision": 1,
             "abstain.recall": 1,
+            "abstain.wrongly": 0,
             "abstain.auroc": 1,
+            "abstain.aurc": 0.5,
+            "coverage@1": 0,
             "coverage@5": 0,
             "coverage@10": 0,
+            "confidence.ece": 0.5,  # two answers in groups of their own, each said to be 0.9: one right, one wrong
         },
         abs=1e-4,
     )
     assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in scores["metrics"].values())
-    assert scores["types"] == {
-        "date": {"n": 1, "hit": 1.0, "first_citation": 1.0, "declined": 0.0},
-        "fact": {"n": 1, "hit": 0.0, "first_citation": 0.0, "declined": 0.0},
-        "none": {"n": 1, "hit": None, "first_citation": None, "declined": 1.0},
+    by_type = {
+        kind: {key: fig["value"] for key, fig in one["metrics"].items()} for kind, one in scores["types"].items()
     }
+    assert [one["n"] for one in scores["types"].values()] == [1, 1, 1]
+    assert by_type["date"]["answer.first_citation"] == 1
+    assert by_type["fact"]["answer.first_citation"] == 0
+    assert by_type["none"]["abstain.recall"] == 1
+    assert "retrieval.hit@1" not in by_type["none"]
 
 
 def test_a_retrieval_run_has_retrieval_figures_no_deeper_than_it_looked(scripted: Callable, bridge: Article) -> None:
     scores = score(lines_of(scripted([bridge], SCRIPT), OPENED, COST, task="retrieve", k=4))
-    assert list(scores["metrics"]) == [
+    names = [name for name in scores["metrics"] if not name.endswith("_ms")]
+    assert names == [
         "retrieval.hit@1",
         "retrieval.hit@4",
         "retrieval.strict@4",
+        "retrieval.recall@4",
         "retrieval.mrr",
-        "latency.p50_ms",
+        "retrieval.density@4",
     ]
+
+
+def test_without_evidence_the_answers_tell_what_is_right(scripted: Callable, bridge: Article) -> None:
+    asked = (replace(OPENED, evidence=()), replace(COST, evidence=(), answers=("4 million",)))
+    lines = lines_of(scripted([bridge], {OPENED.question: [FIRST], COST.question: [SECOND]}), *asked)
+    assert [is_right(line) for line in lines] == [True, False]
+    figures = score(lines)["metrics"]
+    assert figures["answer.hit"]["value"] == figures["abstain.aurc"]["value"] == 0.5
+    assert not [name for name in figures if name.startswith(("retrieval.", "citation.p", "citation.r"))]
+
+
+def test_reading_is_given_its_paragraph_and_finds_nothing(bridge: Article, tmp_path: Path) -> None:
+    system = build(load_settings(home=tmp_path, threshold=0.0))
+    subject = Local(system)
+    list(subject.put([bridge]))
+    given = {"q1": Place("bridge", Span(0, 25))}
+    (line,) = run(subject, [OPENED], resolve([OPENED], subject), task="read", k=10, paragraphs=given)
+    assert (line["k"], line["passages"], line["citations"][0]["quote"]) == (0, [], "The bridge opened in May.")
+    assert not [name for name in score([line])["metrics"] if name.startswith("retrieval.")]
+    subject.close()
