@@ -4,10 +4,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRAIN := $(VENV)/ready-to-train
 CALIBRATE ?= ../shared/data/squad_train_subset/train-v2.0.json.zst
+BASELINE := eval/sets/seeds.baseline.json
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval bench models fit proof
+.PHONY: help run test check eval gate baseline planted bench models fit proof
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -18,7 +19,7 @@ $(READY): pyproject.toml
 	touch $(READY)
 
 $(TRAIN): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,peers]'
 	touch $(TRAIN)
 
 run: $(READY) ## set up, index seeds/, answer one question, then serve (Ctrl-C ends it)
@@ -37,6 +38,15 @@ check: $(READY) ## lint, formatting and types
 
 eval: $(READY) ## figures over the questions about seeds/
 	$(BIN)/quotewell eval
+
+gate: $(READY) ## fail when the figures over seeds/ are significantly worse than the committed baseline
+	$(BIN)/quotewell eval --baseline $(BASELINE) --gate --failures 0
+
+baseline: $(READY) ## keep the figures over seeds/ as the baseline: commit it with what changed them
+	$(BIN)/quotewell eval --save-baseline $(BASELINE) --failures 0
+
+planted: $(TRAIN) ## does the gate see? five planted faults, and runs that are no worse (minutes; DATA=a SQuAD file)
+	$(BIN)/python -m eval.planted $(DATA)
 
 bench: $(TRAIN) ## a stock LangChain pipeline beside ours, five pairs in one run (DATA=a SQuAD file or a folder of articles)
 	$(BIN)/python -m eval.bench --articles $(if $(wildcard $(DATA)),$(DATA),seeds) --pairs 5

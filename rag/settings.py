@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     embedder: str = Field("builtin", description='"builtin", or a sentence-transformers id or folder')
     threads: int = Field(2, ge=1, le=64, description="CPU threads of the embedder")
     passages: int = Field(6, ge=1, le=50, description="passages retrieved for an answer")
-    threshold: float = Field(0.15, ge=0, le=1, description="confidence under which an answer is declined")
+    threshold: float = Field(0.17, ge=0, le=1, description="confidence under which an answer is declined")
     max_article_chars: int = Field(5_000_000, ge=1, description="characters of one article")
     max_question_chars: int = Field(2_000, ge=1, description="characters of one question")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one HTTP request")

@@ -244,12 +244,12 @@ class Embedder(Protocol):
 
 
 class TokenReader(Protocol):
-    """Reads a text in one pass: where each word piece stands, ``(n, 2)``, and its vector in context.
+    """Reads each text in one pass: where its word pieces stand, ``(n, 2)``, and their vectors in context.
 
     Vectors have shape ``(n, dim)`` and are not of unit length.
     """
 
-    def read(self, text: str) -> tuple[NDArray[np.int64], Matrix]: ...
+    def read(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Matrix]]: ...
 
 
 class Library(Protocol):

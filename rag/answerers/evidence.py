@@ -138,9 +138,12 @@ def weigh(question: str, passages: Sequence[Passage], reader: TokenReader) -> li
     asked = _asked(question, [frozenset(word for part in text for word in part) for text in texts], reader)
     found: dict[tuple[str, str, Span], Sentence] = {}
     best = passages[0].score if passages else 0.0
+    headings = [f"{passage.chunk.title}\n" for passage in passages]
+    pieces = reader.read([heading + passage.chunk.text for heading, passage in zip(headings, passages, strict=True)])
     for n, passage in enumerate(passages):
         of_words = _of_words(passage, texts[n], asked)
-        of_meaning = _of_meaning(passage, asked, reader)
+        places, vectors = pieces[n]
+        of_meaning = _of_meaning(passage.chunk.text, places - len(headings[n]), vectors, asked)
         for m, span in enumerate(sentences(passage.chunk.text)):
             text = span.of(passage.chunk.text)
             form = _of_form(text, len(texts[n][m]), passage.score, best, asked)
@@ -162,7 +165,7 @@ def _asked(question: str, texts: Sequence[frozenset[str]], reader: TokenReader) 
     total = sum(weights.values()) or 1.0
     ordered = sentence_stems(question)
     named = stems([word for match in _NAMED.findall(question) for word in words(match)])
-    places, vectors = reader.read(question)
+    ((places, vectors),) = reader.read([question])
     pieces = [question[start:end].lower() for start, end in places]
     content = np.array([piece.isalnum() and piece not in STOPWORDS for piece in pieces], bool)
     mean = vectors.mean(axis=0)
@@ -202,14 +205,11 @@ def _share(found: frozenset[str], asked: _Asked) -> float:
     return sum(weight for word, weight in asked.rarity.items() if word in found)
 
 
-def _of_meaning(passage: Passage, asked: _Asked, reader: TokenReader) -> list[list[float]]:
-    heading = f"{passage.chunk.title}\n"
-    places, vectors = reader.read(heading + passage.chunk.text)
-    places = places - len(heading)
-    cosines = asked.vectors @ _unit(vectors).T  # (question pieces, passage pieces)
+def _of_meaning(text: str, places: NDArray[np.int64], vectors: Matrix, asked: _Asked) -> list[list[float]]:
+    cosines = np.einsum("qd,pd->qp", asked.vectors, _unit(vectors))  # (question pieces, passage pieces)
     anywhere = cosines.max(axis=1)[asked.content]
     rows = []
-    for span in sentences(passage.chunk.text):
+    for span in sentences(text):
         inside = (places[:, 0] >= span.start) & (places[:, 1] <= span.end)
         if not inside.any():  # characters that the tokenizer drops
             rows.append([0.0] * 6)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from rag.errors import ModelMissing, TooLarge
 from rag.types import Matrix
+
+T = TypeVar("T")
 
 _BATCH = 512
 
@@ -89,13 +92,7 @@ class OnnxEmbedder:
                 remedy="split it with the splitter of this embedder",
             )
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        if len(texts) < 2 * self._threads:
-            rows = [self._embed(ids, self._session) for ids in pieces]
-        else:
-            session = self._lone_session
-            with ThreadPoolExecutor(self._threads) as pool:
-                rows = list(pool.map(lambda ids: self._embed(ids, session), pieces))
-        for row, vector in enumerate(rows):
+        for row, vector in enumerate(self._side_by_side(self._embed, pieces)):
             vectors[row] = vector
         return vectors
 
@@ -109,15 +106,25 @@ class OnnxEmbedder:
             vectors[row] = mean / np.linalg.norm(mean)
         return vectors
 
-    def read(self, text: str) -> tuple[NDArray[np.int64], Matrix]:
-        """Where each word piece stands, ``(n, 2)``, and its vector in context, ``(n, dim)``.
+    def read(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Matrix]]:
+        """Of each text where its word pieces stand, ``(n, 2)``, and their vectors in context, ``(n, dim)``.
 
         A text over the window is read in windows one after the other.
         """
-        encoding = self._tokenizer.encode(text)
+        return list(self._side_by_side(self._read, [self._tokenizer.encode(text) for text in texts]))
+
+    def _side_by_side(self, work: Callable[[Any, onnxruntime.InferenceSession], T], given: Sequence[Any]) -> list[T]:
+        """A thread for each of many texts, all threads for the one of few; see the sessions."""
+        if len(given) < 2 * self._threads:
+            return [work(one, self._session) for one in given]
+        session = self._lone_session
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(lambda one: work(one, session), given))
+
+    def _read(self, encoding: Encoding, session: onnxruntime.InferenceSession) -> tuple[NDArray[np.int64], Matrix]:
         first, *body, last = encoding.ids
         hidden = [
-            self._hidden([first, *body[start : start + self.window - 2], last], self._session)[1:-1]
+            self._hidden([first, *body[start : start + self.window - 2], last], session)[1:-1]
             for start in range(0, len(body), self.window - 2)
         ]
         places = np.array(encoding.offsets[1:-1], np.int64).reshape(-1, 2)
