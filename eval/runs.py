@@ -18,6 +18,7 @@ from rag.wire import Wire
 
 Task = Literal["ask", "retrieve", "read"]
 
+FORMAT = 1  # of a saved run
 _LINES, _IDENTITY = "run.jsonl", "identity.json"
 
 
@@ -201,7 +202,7 @@ def identify(subject: Subject, name: str, questions: Sequence[Question], *, task
     """What a run is of: two runs of one ``set`` and ``questions`` can be compared, two with one identity continued."""
     asked = json.dumps([asdict(question) for question in questions], sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
-    return {"set": name, "questions": digest, "task": task, "k": k, "subject": dict(subject.identity)}
+    return {"format": FORMAT, "set": name, "questions": digest, "task": task, "k": k, "subject": dict(subject.identity)}
 
 
 class Folder:
@@ -244,8 +245,18 @@ class Folder:
                 yield line
 
     def identity(self) -> Wire:
-        """Raises NotFound."""
-        found: Wire = json.loads(self._read(_IDENTITY))
+        """Raises NotFound, or SetError when it is none that this version reads."""
+        try:
+            found: Wire = json.loads(self._read(_IDENTITY))
+            known = found["format"] == FORMAT
+        except (ValueError, KeyError, TypeError):
+            known = False
+        if not known:
+            raise SetError(
+                expected=f"a run of format {FORMAT} in {self._folder}",
+                found="something else",
+                remedy="run the set again into another folder",
+            )
         return found
 
     def lines(self) -> list[Line]:

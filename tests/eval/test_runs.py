@@ -113,7 +113,7 @@ def test_a_stream_without_its_answer_is_an_error(scripted: Callable, bridge: Art
         lines_of(Mute([bridge], SCRIPT), OPENED)
 
 
-IDENTITY = {"set": "s", "questions": "0", "task": "ask", "k": 10, "subject": {"system": "scripted"}}
+IDENTITY = {"format": 1, "set": "s", "questions": "0", "task": "ask", "k": 10, "subject": {"system": "scripted"}}
 
 
 def test_a_saved_run_is_scored_as_the_run(scripted: Callable, bridge: Article, tmp_path: Path) -> None:
@@ -148,6 +148,10 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
         Folder(tmp_path).start(IDENTITY | {"task": "retrieve"})
     with pytest.raises(NotFound, match="--out"):
         Folder(tmp_path / "none").identity()
+    for text in ("{", "[]", '{"set": "s"}', '{"format": 2}'):
+        (tmp_path / "identity.json").write_text(text)
+        with pytest.raises(SetError, match="a run of format 1"):
+            Folder(tmp_path).identity()
 
 
 def test_an_identity_tells_questions_and_systems_apart(scripted: Callable, bridge: Article) -> None:
