@@ -44,7 +44,12 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Figures over questions with known answers.",
+)
 
 SetPath = Annotated[Path, typer.Argument(metavar="SET", help="A question set.", show_default="that about seeds/")]
 As = Annotated[Kind | None, typer.Option("--as", help="What the set is.", show_default="by its name")]

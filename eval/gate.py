@@ -36,6 +36,7 @@ GATED = (
 MUST = "citation.verified"  # fails it however small the loss: no answer may leave with a citation that is not there
 RISK = 0.05  # of failing a run that is no worse, over all gated metrics together
 _TIMES = 4000
+_UNGATED_TIMES = 1000  # some of these take a sort a draw
 _FORMAT = 1
 
 Verdict = Literal["better", "worse", "even"]
@@ -99,7 +100,9 @@ class Change:
     gated: bool
 
 
-def compare(before: Baseline, after: Baseline, *, seed: int = 0) -> list[Change]:
+def compare(
+    before: Baseline, after: Baseline, *, seed: int = 0, times: int = _TIMES, only_gated: bool = False
+) -> list[Change]:
     """Each metric that both have, with the 95 % interval of its difference (paired bootstrap over questions).
 
     A metric is worse when it is so in all but ``RISK`` / m of the resamples, m the metrics that are compared with it
@@ -111,13 +114,14 @@ def compare(before: Baseline, after: Baseline, *, seed: int = 0) -> list[Change]
     rows = np.array([order[key] for key in before.ids])
     old = statistics_of(before.columns)
     new = statistics_of({name: values[rows] for name, values in after.columns.items()})
-    names = [name for name in old if name in new]
-    draws: dict[str, list[float]] = {name: [] for name in names}
-    for drawn in metrics.resamples(len(rows), seed=seed, times=_TIMES):
+    names = [name for name in old if name in new and (not only_gated or name in GATED)]
+    differences: dict[str, list[Values]] = {name: [] for name in names}
+    for draws in metrics.resamples(len(rows), seed=seed, times=times):
         for name in names:
-            draws[name].append(new[name](drawn) - old[name](drawn))
-    everything = np.arange(len(rows))
-    found = [_change(name, old[name](everything), new[name](everything), np.array(draws[name])) for name in names]
+            some = draws if name in GATED else draws[: max(0, _UNGATED_TIMES - sum(map(len, differences[name])))]
+            differences[name].append(metrics.over(new[name], some) - metrics.over(old[name], some))
+    every = np.arange(len(rows))
+    found = [_change(name, old[name](every), new[name](every), np.concatenate(differences[name])) for name in names]
     return [*_judged([one for one in found if one.gated]), *_judged([one for one in found if not one.gated])]
 
 

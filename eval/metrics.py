@@ -6,6 +6,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -229,14 +230,14 @@ def first_right(cited: Sequence[Place], gold: Sequence[Place]) -> float:
 # -- abstention ----------------------------------------------------------------------------------
 
 
-def abstain_precision(declined: Flags, answerable: Flags) -> float:
-    """Unanswerable questions declined / questions declined."""
-    return mean((~answerable[declined]).astype(np.float64))
+def abstain_precision(declined: Flags, answerable: Flags) -> Values:
+    """Of each declined question whether it is unanswerable, NaN of the others: the mean is the precision."""
+    return np.where(declined, ~answerable, np.nan)
 
 
-def abstain_recall(declined: Flags, answerable: Flags) -> float:
-    """Unanswerable questions declined / unanswerable questions."""
-    return mean(declined[~answerable].astype(np.float64))
+def abstain_recall(declined: Flags, answerable: Flags) -> Values:
+    """Of each unanswerable question whether it was declined, NaN of the others: the mean is the recall."""
+    return np.where(answerable, np.nan, declined)
 
 
 def auroc(confidence: Values, answerable: Flags) -> float:
@@ -311,6 +312,32 @@ def mean(values: Values) -> float:
     return float(defined.mean()) if defined.size else np.nan
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Mean:
+    """The statistic that most figures are: the mean of a column. It knows a quick way through many draws."""
+
+    values: Values
+
+    def __call__(self, rows: Rows) -> float:
+        return mean(self.values[rows])
+
+    def over(self, draws: Rows) -> Values:
+        """Of each row of ``draws``, ``(times, n)``."""
+        drawn = self.values[draws]
+        defined = ~np.isnan(drawn)
+        counts = defined.sum(axis=1)
+        sums = np.where(defined, drawn, 0.0).sum(axis=1)
+        means: Values = np.divide(sums, counts, out=np.full(len(draws), np.nan), where=counts > 0)
+        return means
+
+
+def over(statistic: Statistic, draws: Rows) -> Values:
+    """The statistic of each row of ``draws``, ``(times, n)``."""
+    if isinstance(statistic, Mean):
+        return statistic.over(draws)
+    return np.array([statistic(rows) for rows in draws], np.float64)
+
+
 def percentile(values: Values, share: float) -> float:
     """The ``share`` quantile of what is defined; NaN where nothing is."""
     defined = values[~np.isnan(values)]
@@ -318,10 +345,11 @@ def percentile(values: Values, share: float) -> float:
 
 
 def resamples(n: int, *, seed: int = 0, times: int = 1000) -> Iterator[Rows]:
-    """``times`` draws of ``n`` of ``n`` questions with replacement, the same for the same seed."""
+    """``times`` draws of ``n`` of ``n`` questions with replacement, ``(some, n)`` at once; the same for a seed."""
     draw = np.random.default_rng(seed)
-    for _ in range(times):
-        yield draw.integers(0, n, n)
+    block = max(1, 1_000_000 // max(1, n))
+    for start in range(0, times, block):
+        yield draw.integers(0, n, (min(block, times - start), n))
 
 
 def bootstrap(statistics: Mapping[str, Statistic], n: int, *, seed: int = 0, times: int = 1000) -> dict[str, Estimate]:
@@ -329,11 +357,12 @@ def bootstrap(statistics: Mapping[str, Statistic], n: int, *, seed: int = 0, tim
 
     All figures see the same draws; draws where a figure is undefined are left out of its interval.
     """
-    drawn: dict[str, list[float]] = {name: [] for name in statistics}
-    for rows in resamples(n, seed=seed, times=times):
+    drawn: dict[str, list[Values]] = {name: [] for name in statistics}
+    for draws in resamples(n, seed=seed, times=times):
         for name, statistic in statistics.items():
-            drawn[name].append(statistic(rows))
-    return {name: _estimate(statistic(np.arange(n)), np.array(drawn[name])) for name, statistic in statistics.items()}
+            drawn[name].append(over(statistic, draws))
+    every = np.arange(n)
+    return {name: _estimate(statistic(every), np.concatenate(drawn[name])) for name, statistic in statistics.items()}
 
 
 def _estimate(value: float, figures: Values) -> Estimate:

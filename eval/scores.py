@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 
 from eval import metrics
-from eval.metrics import Flags, Place, Rows, Statistic, Values
+from eval.metrics import Flags, Mean, Place, Rows, Statistic, Values
 from eval.runs import Line, Placed
 from rag.types import Span
 
@@ -84,7 +84,7 @@ def statistics_of(columns: Columns) -> dict[str, Statistic]:
             found[f"{stage}.p50_ms"] = _over(values, lambda some: metrics.percentile(some, 0.5))
             found[f"{stage}.p95_ms"] = _over(values, lambda some: metrics.percentile(some, 0.95))
         elif name not in _FACTS:
-            found[name] = _over(values, metrics.mean)
+            found[name] = Mean(values)
     if "declined" not in columns:
         return found
     times = {name: found.pop(name) for name in list(found) if name.endswith("_ms")}
@@ -185,9 +185,9 @@ def _of_abstention(columns: Columns) -> dict[str, Statistic]:
         for name, limit in _COVERAGES.items()
     }
     return {
-        "abstain.precision": lambda rows: metrics.abstain_precision(refused[rows], answerable[rows]),
-        "abstain.recall": lambda rows: metrics.abstain_recall(refused[rows], answerable[rows]),
-        "abstain.wrongly": lambda rows: metrics.abstain_recall(refused[rows], ~answerable[rows]),
+        "abstain.precision": Mean(metrics.abstain_precision(refused, answerable)),
+        "abstain.recall": Mean(metrics.abstain_recall(refused, answerable)),
+        "abstain.wrongly": Mean(metrics.abstain_recall(refused, ~answerable)),
         "abstain.auroc": lambda rows: metrics.auroc(sure[rows], answerable[rows]),
         "abstain.aurc": lambda rows: metrics.risk_area(sure[rows], ~refused[rows], right[rows]),
         **at,

@@ -96,9 +96,9 @@ def test_citations_by_overlap_with_the_evidence() -> None:
 def test_abstention_by_hand() -> None:
     declined = np.array([True, True, False, False, True])
     answerable = np.array([False, True, False, True, False])
-    assert metrics.abstain_precision(declined, answerable) == pytest.approx(2 / 3)
-    assert metrics.abstain_recall(declined, answerable) == pytest.approx(2 / 3)
-    assert math.isnan(metrics.abstain_precision(~declined & declined, answerable))
+    assert metrics.mean(metrics.abstain_precision(declined, answerable)) == pytest.approx(2 / 3)
+    assert metrics.mean(metrics.abstain_recall(declined, answerable)) == pytest.approx(2 / 3)
+    assert math.isnan(metrics.mean(metrics.abstain_precision(~declined & declined, answerable)))
 
 
 def test_auroc_by_hand() -> None:
@@ -237,6 +237,14 @@ def test_the_interval_is_seeded_and_as_wide_as_theory_says() -> None:
     assert estimate(1) == estimate(1) != estimate(2)
     assert estimate(1).low == pytest.approx(values.mean() - error, abs=0.012)
     assert estimate(1).high == pytest.approx(values.mean() + error, abs=0.012)
+
+
+def test_many_draws_at_once_are_the_draws_one_by_one() -> None:
+    values = np.array([1.0, np.nan, 0.5, 0.0])
+    draws = np.array([[0, 1, 2, 3], [1, 1, 1, 1], [0, 0, 2, 1]])
+    one_by_one = [metrics.mean(values[rows]) for rows in draws]
+    np.testing.assert_allclose(metrics.over(metrics.Mean(values), draws), one_by_one)
+    np.testing.assert_allclose(metrics.over(lambda rows: metrics.mean(values[rows]), draws), one_by_one)
 
 
 def test_an_undefined_figure_has_an_undefined_interval_and_a_constant_no_width() -> None:
