@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Protocol
 
 from eval.metrics import Place
@@ -39,9 +40,10 @@ class Articles(Protocol):
 class Evidence:
     """What proves an answer: a quote of an article, or the whole article.
 
-    ``article`` is an id or else a title; without it the quote is looked for in all articles. Without
-    ``quote`` any passage of the article will do. ``span`` is given where the set knows the place; else the quote
-    must be unique. ``others`` state the same fact elsewhere: one of them is enough.
+    ``article`` is an id, or else a title or the name of the file that it came from; without it the quote is
+    looked for in all articles. Without ``quote`` any passage of the article will do. ``span`` is given where the
+    set knows the place; else the quote must be unique. ``others`` state the same fact elsewhere: one of
+    them is enough.
     """
 
     article: str | None
@@ -201,9 +203,9 @@ class _Shelf:
         try:
             return self.article(evidence.article)
         except NotFound:
-            title = evidence.article.casefold()
+            wanted = evidence.article.casefold()
             fix = "mend the id in the set, or ingest the article"
-            return self._only(lambda one: one.title.casefold() == title, "no such article", fix)
+            return self._only(lambda one: wanted in _names(one), "no such article", fix)
 
     def _only(self, fits: Callable[[Article], bool], none: str, remedy: str) -> Article:
         if self._all is None:
@@ -218,3 +220,9 @@ class _Shelf:
             )
         self._known[found[0].id] = found[0]
         return found[0]
+
+
+def _names(article: Article) -> set[str]:
+    """What a person may call it: its title, and the name of its file with and without the suffix."""
+    path = PurePath(str(article.metadata.get("source") or ""))
+    return {article.title.casefold(), path.name.casefold(), path.stem.casefold()} - {""}

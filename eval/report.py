@@ -72,17 +72,19 @@ def print_changes(
     gate: bool,
 ) -> None:
     """What got better and worse than the baseline, and which questions."""
-    table = Table("metric", title="\nBeside the baseline", title_justify="left")
-    for heading in ("before", "now", "difference, points", ""):
-        table.add_column(heading, justify="right")
+    table = Table(title="\nBeside the baseline (differences in points)", title_justify="left")
+    table.add_column("metric", no_wrap=True)
+    for heading in ("before", "now", "difference", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in changes:
         if one.verdict == "even" and not one.gated:
             continue
         style = {"better": "green", "worse": "red", "even": ""}[one.verdict]
-        verdict = Text(one.verdict if one.gated else f"{one.verdict}, not gated", style=style)
-        points = f"{100 * (one.after - one.before):+.1f} ({100 * one.low:+.1f} – {100 * one.high:+.1f})"
+        verdict = Text(one.verdict if one.gated else f"{one.verdict}*", style=style)
+        points = f"{100 * (one.after - one.before):+.1f} ({100 * one.low:+.0f} – {100 * one.high:+.0f})"
         table.add_row(one.metric, told(one.metric, one.before), told(one.metric, one.after), points, verdict)
     console.print(table)
+    console.print(Text("* tells, but does not fail the gate", style="dim"))
     for said, keys in (("became right", flips[0]), ("became wrong", flips[1])):
         if keys:
             more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""

@@ -95,7 +95,10 @@ def test_a_draw_depends_on_its_seed_alone() -> None:
     assert sample(everything, None) == sample(everything, 50) == sample(everything, 99) == everything
 
 
-TWO = [Article("a", "The Bridge", "It opened in May.\n\nIt is blue."), Article("b", "The tunnel", "It opened in June.")]
+TWO = [
+    Article("a", "The Bridge", "It opened in May.\n\nIt is blue.", metadata={"source": "news/Bridge.md"}),
+    Article("b", "The tunnel", "It opened in June."),
+]
 
 
 def evidenced(*evidence: Evidence) -> Question:
@@ -106,6 +109,8 @@ def evidenced(*evidence: Evidence) -> Question:
     ("evidence", "place"),
     [
         (Evidence("the bridge", "in May"), Place("a", Span(10, 16))),  # by title
+        (Evidence("bridge.md", "in May"), Place("a", Span(10, 16))),  # by the name of its file
+        (Evidence("bridge", "in May"), Place("a", Span(10, 16))),
         (Evidence(None, "in June"), Place("b", Span(10, 17))),  # by the quote alone
         (Evidence("b"), Place("b", None)),  # anywhere in the article
         (
