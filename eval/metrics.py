@@ -136,11 +136,11 @@ def density(passages: Sequence[Place], gold: Sequence[Place], k: int) -> float:
     The token-wise precision of Smith and Troynikov (2024), in characters. NaN where gold has no spans, or
     nothing was found.
     """
-    read = _characters(passages[:k])
-    proven = _characters([place for one in gold for place in (one, *one.others)])
-    if not read or not proven:
+    read = passages[:k]
+    proven = [place for one in gold for place in (one, *one.others)]
+    if not _length(read) or not _length(proven):
         return np.nan
-    return len(read & proven) / len(read)
+    return _shared(read, proven) / _length(read)
 
 
 # -- answers -------------------------------------------------------------------------------------
@@ -189,14 +189,25 @@ def overlap(cited: Sequence[Place], gold: Sequence[Place]) -> float:
     """
     stated = [[place._replace(others=()) for place in (one, *one.others)] for one in gold]
     chosen = [next((place for place in same if any(c.overlaps(place) for c in cited)), same[0]) for same in stated]
-    proven, said = _characters(chosen), _characters(cited)
-    if not proven:
+    if not _length(chosen):
         return np.nan
-    return 2 * len(said & proven) / (len(said) + len(proven))
+    return 2 * _shared(cited, chosen) / (_length(cited) + _length(chosen))
 
 
-def _characters(places: Sequence[Place]) -> set[tuple[str, int]]:
-    return {(one.article, n) for one in places if one.span for n in range(one.span.start, one.span.end)}
+def _length(places: Sequence[Place]) -> int:
+    """Characters in one of the places at least; those without a span are left out."""
+    total = 0
+    last: tuple[str, int] = ("", 0)
+    for article, start, end in sorted((one.article, one.span.start, one.span.end) for one in places if one.span):
+        done = last[1] if last[0] == article else 0
+        total += max(0, end - max(start, done))
+        last = (article, max(end, done))
+    return total
+
+
+def _shared(one: Sequence[Place], other: Sequence[Place]) -> int:
+    """Characters in both."""
+    return _length(one) + _length(other) - _length([*one, *other])
 
 
 # -- citations -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ need keep nothing else, and a gate compares two runs question by question.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -16,7 +16,17 @@ from eval.metrics import Flags, Mean, Place, Rows, Statistic, Values
 from eval.runs import Line, Placed
 from rag.types import Span
 
-Column = Callable[[Line], float]
+
+class _Read(NamedTuple):
+    """A line with its places made."""
+
+    line: Line
+    passages: list[Place]
+    gold: list[Place]
+    cited: list[Place]
+
+
+Column = Callable[[_Read], float]
 Columns = Mapping[str, Values]
 
 LESS_IS_BETTER = frozenset({"abstain.wrongly", "abstain.aurc", "confidence.ece"})
@@ -68,10 +78,11 @@ def columns_of(lines: Sequence[Line]) -> dict[str, Values]:
     asked = _of_retrieval(deepest) if deepest else {}
     if any(line["status"] for line in lines):
         asked |= _OF_ANSWERS
-    asked["latency.total_ms"] = lambda line: line["latency_ms"]
+    asked["latency.total_ms"] = lambda one: one.line["latency_ms"]
     for stage in sorted({stage for line in lines for stage in line["timings_ms"]} - {"total"}):
-        asked[f"latency.{stage}_ms"] = lambda line, stage=stage: line["timings_ms"].get(stage, np.nan)  # type: ignore[misc]
-    columns = {name: np.array([column(line) for line in lines], np.float64) for name, column in asked.items()}
+        asked[f"latency.{stage}_ms"] = lambda one, stage=stage: one.line["timings_ms"].get(stage, np.nan)  # type: ignore[misc]
+    read = [_Read(line, places(line["passages"]), places(line["gold"]), places(line["citations"])) for line in lines]
+    columns = {name: np.array([column(one) for one in read], np.float64) for name, column in asked.items()}
     return {name: values for name, values in columns.items() if not np.isnan(values).all()}
 
 
@@ -134,13 +145,13 @@ def predicted(line: Line) -> str:
 
 def _of_retrieval(deepest: int) -> dict[str, Column]:
     def at(metric: Callable[..., float], k: int, **more: bool) -> Column:
-        return lambda line: metric(places(line["passages"]), places(line["gold"]), k, **more)
+        return lambda one: metric(one.passages, one.gold, k, **more)
 
     columns: dict[str, Column] = {f"retrieval.hit@{k}": at(metrics.hit, k) for k in _AT if k <= deepest}
     deeper = [k for k in _AT[1:] if k <= deepest]
     columns |= {f"retrieval.strict@{k}": at(metrics.hit, k, strict=True) for k in deeper}
     columns |= {f"retrieval.recall@{k}": at(metrics.recall, k) for k in deeper}
-    columns["retrieval.mrr"] = lambda line: metrics.reciprocal_rank(places(line["passages"]), places(line["gold"]))
+    columns["retrieval.mrr"] = lambda one: metrics.reciprocal_rank(one.passages, one.gold)
     columns |= {f"retrieval.map@{k}": at(metrics.average_precision, k) for k in _AT[2:] if k <= deepest}
     columns |= {f"retrieval.ndcg@{k}": at(metrics.ndcg, k) for k in _AT[2:] if k <= deepest}
     columns |= {f"retrieval.density@{k}": at(metrics.density, k) for k in _AT[1:2] if k <= deepest}
@@ -148,22 +159,20 @@ def _of_retrieval(deepest: int) -> dict[str, Column]:
 
 
 _OF_ANSWERS: dict[str, Column] = {
-    "answer.f1": lambda line: _if_told(line, metrics.f1),
-    "answer.em": lambda line: _if_told(line, metrics.exact_match),
-    "answer.hit": lambda line: metrics.answer_hit(_first_quote(line), line["answers"]),
-    "answer.overlap": lambda line: metrics.overlap(places(line["citations"]), places(line["gold"])),
-    "answer.first_citation": first_citation,
-    "citation.precision": lambda line: (
-        metrics.citation_precision(places(line["citations"]), places(line["gold"]))
-        if line["gold"] or not line["answerable"]
-        else np.nan
+    "answer.f1": lambda one: _if_told(one.line, metrics.f1),
+    "answer.em": lambda one: _if_told(one.line, metrics.exact_match),
+    "answer.hit": lambda one: metrics.answer_hit(_first_quote(one.line), one.line["answers"]),
+    "answer.overlap": lambda one: metrics.overlap(one.cited, one.gold),
+    "answer.first_citation": lambda one: metrics.first_right(one.cited, one.gold),
+    "citation.precision": lambda one: (
+        metrics.citation_precision(one.cited, one.gold) if one.gold or not one.line["answerable"] else np.nan
     ),
-    "citation.recall": lambda line: metrics.citation_recall(places(line["citations"]), places(line["gold"])),
-    "citation.verified": lambda line: metrics.mean(np.array([one["verified"] for one in line["citations"]], float)),
-    "declined": lambda line: float(declined(line)),
-    "answerable": lambda line: float(line["answerable"]),
-    "right": lambda line: float(is_right(line)),
-    "confidence": lambda line: line["confidence"] or 0.0,
+    "citation.recall": lambda one: metrics.citation_recall(one.cited, one.gold),
+    "citation.verified": lambda one: metrics.mean(np.array([c["verified"] for c in one.line["citations"]], float)),
+    "declined": lambda one: float(declined(one.line)),
+    "answerable": lambda one: float(one.line["answerable"]),
+    "right": lambda one: float(is_right(one.line)),
+    "confidence": lambda one: one.line["confidence"] or 0.0,
 }
 
 
