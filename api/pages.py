@@ -1,4 +1,5 @@
-"""The pages: asking, one article, and what went wrong. Pure; no script, and nothing from elsewhere."""
+"""The pages: asking, one article, and what went wrong. Pure; nothing from elsewhere, and one script, which takes a
+permalink (``#char=start,end``, which no server sees) to its quote."""
 
 from __future__ import annotations
 
@@ -98,6 +99,7 @@ def article_page(article: Article, current: str, span: Span | None) -> Markup:
             el("div", *body, class_="text", dir="auto", lang=article.language),
             el("p", f"{article.id} @ {article.revision}", class_="small revision"),
         ),
+        el("script", src="/static/quote.js"),
     )
 
 

@@ -18,7 +18,7 @@ from rag.types import Span
 
 router = APIRouter(include_in_schema=False)
 
-_REVISION = re.compile(r"[0-9a-f]{64}")
+_REVISION = re.compile(r"[0-9a-f]{12,64}")
 _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -19,7 +20,7 @@ from typer.core import TyperGroup
 
 from rag.build import System, build
 from rag.doctor import examine
-from rag.errors import QuotewellError
+from rag.errors import NotFound, QuotewellError
 from rag.settings import load_settings
 from rag.types import Answer, Article, Citation, Outcome, Receipt
 from rag.wire import answer_out, article_out, passage_out, receipt_out
@@ -79,6 +80,23 @@ def main() -> None:
 
 def _open(home: Path | None) -> System:
     return build(load_settings(home=home))
+
+
+def _open_existing(home: Path | None) -> System:
+    """Raises NotFound where nothing was ever put in: asking makes no folders."""
+    settings = load_settings(home=home)
+    if not (settings.home / "library.db").exists():
+        raise NotFound(
+            expected=f"a collection in {settings.home}",
+            found="none",
+            remedy="make one with quotewell ingest PATH, or name another with --home",
+        )
+    return build(settings)
+
+
+def _console() -> Console:
+    """Wraps lines for a person at a terminal; a pipe gets them whole."""
+    return Console() if sys.stdout.isatty() else Console(width=100_000)
 
 
 def _print_json(value: Any) -> None:
@@ -143,7 +161,7 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Ask the articles: the answer, then its numbered quotes."""
-    system = _open(home)
+    system = _open_existing(home)
     answer = next(piece for piece in system.ask(question) if isinstance(piece, Answer))
     if as_json:
         _print_json(answer_out(answer))
@@ -153,7 +171,7 @@ def ask(
 
 
 def _print_answer(answer: Answer, system: System) -> None:
-    console = Console()
+    console = _console()
     if answer.status == "unanswerable":
         console.print(Text(answer.text, style="bold"))
         if not system.library.stats().articles:
@@ -204,12 +222,12 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Show the passages that fit a question best, with their scores."""
-    system = _open(home)
+    system = _open_existing(home)
     passages = system.search(question, k=k)
     if as_json:
         _print_json({"passages": [passage_out(passage) for passage in passages]})
     else:
-        console = Console()
+        console = _console()
         for n, passage in enumerate(passages, start=1):
             chunk = passage.chunk
             heading = f"{n}. {passage.score:.3f}  {_place(chunk.title, chunk.published_at)}"
@@ -223,7 +241,7 @@ def search(
 @articles.command("list")
 def list_articles(home: Home = None, as_json: Json = False) -> None:
     """All articles, in the order of their ids."""
-    system = _open(home)
+    system = _open_existing(home)
     after: str | None = None
     while page := system.library.articles(limit=100, after=after):
         for article in page:
@@ -237,23 +255,26 @@ def list_articles(home: Home = None, as_json: Json = False) -> None:
 
 def _print_row(article: Article) -> None:
     line = Text.assemble((article.id, "cyan"), f"  {article.published_at or '—'}  {article.title}")
-    Console().print(line, soft_wrap=True)
+    _console().print(line)
 
 
 @articles.command("show")
 def show_article(
-    article_id: Annotated[str, typer.Argument(help="Id, as in the list.")],
+    article_id: Annotated[str, typer.Argument(help="Id, as in the list, or ID@REVISION, as under a quote.")],
     revision: Annotated[str | None, typer.Option(help="An earlier revision.")] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """One article, as it is stored."""
-    system = _open(home)
+    system = _open_existing(home)
+    named, _, digits = article_id.rpartition("@")
+    if revision is None and re.fullmatch("[0-9a-f]{12,64}", digits):
+        article_id, revision = named, digits
     article = system.library.article(article_id, revision)
     if as_json:
         _print_json(article_out(article))
     else:
-        console = Console()
+        console = _console()
         console.print(Text(article.title, style="bold"))
         console.print(Text(f"{article.id}@{article.revision[:12]}  {article.published_at or 'undated'}\n", style="dim"))
         console.print(Text(article.text))
@@ -265,7 +286,7 @@ def delete_article(
     article_id: Annotated[str, typer.Argument(help="Id, as in the list.")], home: Home = None, as_json: Json = False
 ) -> None:
     """Remove an article and all its revisions."""
-    system = _open(home)
+    system = _open_existing(home)
     system.delete(article_id)
     if as_json:
         _print_json({"id": article_id, "outcome": "deleted"})

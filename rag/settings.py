@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     max_question_chars: int = Field(2_000, ge=1, description="characters of one question")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one HTTP request")
     host: str = Field("127.0.0.1", description="address to serve on")
-    port: int = Field(8000, ge=1, le=65535, description="port to serve on")
+    port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0 takes any free one")
 
     @classmethod
     def settings_customise_sources(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -132,11 +133,13 @@ def test_an_index_of_another_embedder_is_refused(home: Path, tmp_path: Path) -> 
 
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "choose another with --home" in error(quotewell("ask", "Why?", home=tmp_path / "file" / "home"), 1)
+    assert "choose another with --home" in error(quotewell("ingest", "x.txt", home=tmp_path / "file" / "home"), 1)
 
 
 def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
-    assert "put articles in with quotewell ingest" in quotewell("ask", "Why?", home=tmp_path).stdout
+    for given in (("ask", "Why?"), ("search", "Why?"), ("articles", "list")):
+        assert "make one with quotewell ingest" in error(quotewell(*given, home=tmp_path / "none"), 1)
+    assert not (tmp_path / "none").exists()  # asking makes no folders
 
 
 def test_doctor(home: Path) -> None:
@@ -148,3 +151,15 @@ def test_doctor(home: Path) -> None:
 def test_the_commands_of_other_packages_are_listed(home: Path) -> None:
     listed = quotewell("--help", home=home).stdout
     assert all(name in listed for name in ("ingest", "ask", "search", "articles", "doctor", "serve", "eval"))
+
+
+def test_a_revision_may_be_named_as_it_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": "a", "title": "T", "text": "One text."}')
+    quotewell("ingest", str(tmp_path / "a.jsonl"), home=tmp_path / "home")
+    (tmp_path / "a.jsonl").write_text('{"id": "a", "title": "T", "text": "Another text."}')
+    quotewell("ingest", str(tmp_path / "a.jsonl"), home=tmp_path / "home")
+    first = hashlib.sha256(b"One text.").hexdigest()
+    for given in (("a", "--revision", first[:12]), (f"a@{first[:12]}",), (f"a@{first}",)):
+        assert "One text." in quotewell("articles", "show", *given, home=tmp_path / "home").stdout
+    assert "Another text." in quotewell("articles", "show", "a", home=tmp_path / "home").stdout
+    error(quotewell("articles", "show", f"a@{first[:11]}", home=tmp_path / "home"), 1)

@@ -143,11 +143,12 @@ class SQLiteLibrary:
     # -- reading ---------------------------------------------------------------------------------
 
     def article(self, article_id: str, revision: str | None = None) -> Article:
-        """The current revision, or the one named. Raises NotFound."""
+        """The current revision, or the one named, by at least 12 of its first digits. Raises NotFound."""
         with _explained(self.path):
             row = self._db.execute(
                 f"SELECT {_ARTICLE} FROM articles a JOIN revisions r ON r.article_id = a.id "
-                "WHERE a.id = ? AND r.revision = coalesce(?, a.revision)",
+                "WHERE a.id = ?1 AND (r.revision = coalesce(?2, a.revision) "
+                "OR (length(?2) >= 12 AND substr(r.revision, 1, length(?2)) = ?2))",
                 (article_id, revision),
             ).fetchone()
         if row is None:

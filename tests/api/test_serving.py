@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -160,3 +161,13 @@ def test_an_address_that_cannot_be_had() -> None:
 def test_a_server_holds_its_port_before_it_is_up() -> None:
     with closing(listen("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname(), timeout=5):
         pass
+
+
+def test_a_permalink_opens_at_its_quote(browser: Any, base_url: str) -> None:
+    found = httpx.post(f"{base_url}/api/ask", json={"question": QUESTION["content"]}).json()["citations"][0]
+    page = browser.new_page()
+    page.goto(base_url + found["permalink"])
+    page.wait_for_selector("mark#quote")
+    assert page.inner_text("mark#quote") == found["cited_text"]
+    assert httpx.get(f"{base_url}/articles/ferry@{found['revision'][:12]}").status_code == 200
+    page.close()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,21 +57,6 @@ LINES: list[Line] = [
     *(line(n, **SILENT) for n in range(60, 62)),
 ]
 IDENTITY = {"set": "s & t", "questions": "0", "task": "ask", "k": 10, "subject": {"system": "quotewell", "chunks": 9}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have a browser: apt-get install chromium")
-        pytest.skip("no chromium on this machine")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=flags)
-        yield opened
-        opened.close()
 
 
 def open_page(browser: Any, path: Path, html: str, **given: Any) -> tuple[Any, list[str]]:

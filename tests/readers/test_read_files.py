@@ -291,3 +291,11 @@ def test_any_bytes_are_articles_or_refusals(data: bytes) -> None:
     for name in ("x.txt", "x.md", "x.json", "x.jsonl"):
         for item in read_bytes(data, name, max_chars=1000):
             assert isinstance(item, Article | Refusal)
+
+
+def test_a_first_paragraph_that_is_a_sentence_stays_in_the_text() -> None:
+    told = "The lighthouse was built in 1902 by Hanna Brisk. Its lamp burns paraffin.\n\nIn 1977 the last keeper left."
+    (article,) = read_bytes(told.encode(), "l.txt", max_chars=1000)
+    assert article.text == told
+    (titled,) = read_bytes(b"A lighthouse for Ottery\n\nIt was built in 1902.", "m.txt", max_chars=1000)
+    assert (titled.title, titled.text) == ("A lighthouse for Ottery", "It was built in 1902.")

@@ -203,7 +203,7 @@ def test_json_holds_one_article_or_a_list() -> None:
         (b'\n{"text": "one"}\n{"text": "two"}\n', ["one", "two"]),
         (b'{\n "text": "one"\n}', ["one"]),
         (b'[{"text": "one"}]', ["one"]),
-        (b"[1] A note.\n\nAnd text.", ["And text."]),
+        (b"[1] A note\n\nAnd text.", ["And text."]),
         ("Ein Satz über nichts.".encode(), ["Ein Satz über nichts."]),
     ],
 )
