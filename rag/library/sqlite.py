@@ -301,7 +301,7 @@ def _no_article(article_id: str, revision: str | None = None) -> NotFound:
     return NotFound(
         expected="an article in the library",
         found=f"none with id {article_id!r}" + (f" and revision {revision!r}" if revision else ""),
-        remedy="list them with quotewell articles list",
+        remedy="list them with quotewell articles list, or GET /api/articles",
     )
 
 
