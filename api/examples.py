@@ -15,7 +15,7 @@ _TEXT = (
 _TITLE, _DATE = "A ferry for Ostrel", "2019-05-04"
 
 _ARTICLE = Article("ostrel-ferry", _TITLE, _TEXT, published_at=_DATE, publisher="The Marn Messenger", language="en")
-_CHUNK = Chunk(1, _ARTICLE.id, _ARTICLE.revision, Span(0, len(_TEXT)), _TEXT, _TITLE, None, _DATE)
+_CHUNK = Chunk(_ARTICLE.id, _ARTICLE.revision, Span(0, len(_TEXT)), _TEXT, _TITLE, None, _DATE)
 _PASSAGE = Passage(_CHUNK, 0.91)
 _CITATION = Citation(
     number=1,

@@ -10,14 +10,16 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from api import examples
-from rag.types import Turn, Where
+from rag.errors import UsageError
+from rag.types import AsOf, Either, Every, Is, Not, Published, Turn, Where
 
 MAX_TURNS = 50
 MAX_HISTORY_CHARS = 20_000
+MAX_DEPTH = 10
 
 # Not line breaks to JSON, but to clients that cut a stream with str.splitlines.
 _ODD_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
@@ -63,6 +65,12 @@ Text = Annotated[str, AfterValidator(_sound)]
 
 IsoDate = Annotated[str, AfterValidator(_iso_date)]
 ShortText = Annotated[Text, Field(max_length=1000)]
+Names = Annotated[
+    tuple[ShortText, ...],
+    BeforeValidator(lambda value: () if value is None else (value,) if isinstance(value, str) else value),
+    Field(max_length=1000),
+]
+"""One name or a list of them."""
 Count = Annotated[int, Field(strict=True, ge=1, le=50)]
 
 
@@ -77,13 +85,19 @@ class _Out(BaseModel):
 
 
 class WhereIn(_In):
-    """Which articles may be searched. A field that is left out does not restrict."""
+    """Which articles may be searched: those that each field which is there lets through."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     published_from: IsoDate | None = Field(None, description="Published on this day or later.")
     published_to: IsoDate | None = Field(None, description="Published on this day or earlier.")
-    publisher: ShortText | None = Field(None, description="Exactly this publisher.")
-    language: ShortText | None = Field(None, description="Exactly this language, as the article gives it.")
-    article_ids: tuple[ShortText, ...] = Field((), max_length=1000, description="Only these articles.")
+    publisher: Names = Field((), description="This publisher, or any of a list.")
+    language: Names = Field((), description="This language, as the article gives it, or any of a list.")
+    tags: Names = Field((), description="Articles that have this tag, or any of a list.")
+    article_ids: Names = Field((), description="Only these articles.")
+    every: tuple[WhereIn, ...] = Field((), alias="all", description="Only what all of these let through.")
+    either: tuple[WhereIn, ...] = Field((), alias="any", description="Only what at least one of these lets through.")
+    but: WhereIn | None = Field(None, alias="not", description="Not what this lets through.")
 
     @model_validator(mode="after")
     def _in_order(self) -> WhereIn:
@@ -91,8 +105,21 @@ class WhereIn(_In):
             raise ValueError("expected published_from to be no later than published_to")
         return self
 
-    def to_where(self, as_of: str | None = None) -> Where:
-        return Where(self.published_from, self.published_to, as_of, self.publisher, self.language, self.article_ids)
+    def to_where(self, depth: int = 1) -> Where:
+        """Raises UsageError where the tree is deeper than any that a person would write."""
+        if depth > MAX_DEPTH:
+            raise UsageError(expected=f"a where of at most {MAX_DEPTH} levels", found="more", remedy="make it flatter")
+        parts: list[Where] = []
+        if self.published_from or self.published_to:
+            parts.append(Published(self.published_from, self.published_to))
+        fields = {"publisher": self.publisher, "language": self.language, "tag": self.tags, "id": self.article_ids}
+        parts += [Is(field, values) for field, values in fields.items() if values]  # type: ignore[arg-type]
+        parts += [part.to_where(depth + 1) for part in self.every]
+        if self.either:
+            parts.append(Either(tuple(part.to_where(depth + 1) for part in self.either)))
+        if self.but is not None:
+            parts.append(Not(self.but.to_where(depth + 1)))
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
 
 class TurnIn(_In):
@@ -113,9 +140,10 @@ class SearchIn(_In):
     as_of: IsoDate | None = Field(None, description="Answer as on this day: what was published later is hidden.")
 
     def to_where(self) -> Where | None:
-        if self.where is None:
-            return Where(as_of=self.as_of) if self.as_of else None
-        return self.where.to_where(self.as_of)
+        parts: list[Where] = [AsOf(self.as_of)] if self.as_of else []
+        if self.where is not None and self.where != WhereIn():
+            parts.append(self.where.to_where())
+        return None if not parts else parts[0] if len(parts) == 1 else Every(tuple(parts))
 
 
 class AskIn(SearchIn):
@@ -140,6 +168,20 @@ class AskIn(SearchIn):
 class VerificationOut(_Out):
     status: Literal["exact", "normalized", "absent"]
     score: float
+
+
+class CopyOut(_Out):
+    """Where another article, a near duplicate, has the same quote."""
+
+    article_id: str
+    revision: str
+    title: str
+    url: str | None
+    published_at: str | None
+    publisher: str | None
+    start_char_index: int
+    end_char_index: int
+    permalink: str
 
 
 class CitationOut(_Out):
@@ -168,6 +210,7 @@ class CitationOut(_Out):
     suffix: str
     permalink: str
     verification: VerificationOut
+    copies: list[CopyOut]
 
 
 class PassageOut(_Out):

@@ -29,7 +29,7 @@ from rag.build import System, build
 from rag.chunks import Splitter, sentences
 from rag.citations import cite
 from rag.errors import QuotewellError
-from rag.retrieval import Dense, Fused, Lexical, Merged, Reranked
+from rag.retrieval import Dense, Distinct, Fused, Lexical, Merged, Reranked
 from rag.settings import load_settings
 from rag.types import Answer, Answerer, Citation, Delta, Embedder, Matrix, Passage, Span, Turn
 
@@ -111,8 +111,7 @@ def sound(system: System) -> None:
 
 
 def no_lexical_search(system: System) -> None:
-    dense = Dense(system.embedder, system.library, system.index)
-    system.retriever = Merged(Reranked(dense), system.library)
+    system.retriever = Merged(Distinct(Reranked(Dense(system.embedder))))
 
 
 def chunks_twice_as_long(system: System) -> None:
@@ -136,8 +135,7 @@ def threshold_off(system: System) -> None:
 def embedder_replaced_by_noise(system: System) -> None:
     noise = _Noise(system.embedder)
     system.embedder = noise
-    fused = Fused(Dense(noise, system.library, system.index), Lexical(system.library))
-    system.retriever = Merged(Reranked(fused), system.library)
+    system.retriever = Merged(Distinct(Reranked(Fused(Dense(noise), Lexical()))))
 
 
 FAULTS: dict[str, Plant] = {

@@ -13,7 +13,7 @@ from eval.metrics import Place
 from rag import flow
 from rag.build import System
 from rag.errors import NotFound, QuotewellError, UsageError
-from rag.types import Answer, Article, Chunk, Passage, Receipt, Refusal, Turn, Where
+from rag.types import Answer, Article, AsOf, Chunk, Passage, Receipt, Refusal, State, Turn, Where
 from rag.wire import Wire, answer_out, passage_out
 
 _TIMEOUT_S = 60
@@ -70,7 +70,6 @@ class Local:
         if paragraph.span is None:
             raise ValueError(f"a reader is given characters, not the whole of {article.id}")
         chunk = Chunk(
-            id=0,
             article_id=article.id,
             revision=article.revision,
             span=paragraph.span,
@@ -84,6 +83,7 @@ class Local:
             retriever=_Given(Passage(chunk, 1.0)),
             answerer=self._system.answerer,
             library=self._system.library,
+            index=self._system.index,
             k=1,
         )
         return _last(answer)
@@ -98,12 +98,12 @@ class _Given:
     def __init__(self, passage: Passage) -> None:
         self._passage = passage
 
-    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]:
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
         return [self._passage]
 
 
 def _where(as_of: str | None) -> Where | None:
-    return Where(as_of=as_of) if as_of else None
+    return AsOf(as_of) if as_of else None
 
 
 def _last(pieces: Iterable[object]) -> Wire:

@@ -21,7 +21,7 @@ OURS: dict[str, Callable[[System], Retriever]] = {
     "unmerged": lambda system: Reranked(_fused(system)),
     "fused": lambda system: _fused(system),
     "dense": lambda system: _dense(system),
-    "lexical": lambda system: Lexical(system.library),
+    "lexical": lambda system: Lexical(),
 }
 """Each part of the search by itself. All but the first are for comparison."""
 
@@ -50,8 +50,8 @@ def read_articles(source: Path) -> Iterator[Article | Refusal]:
 
 
 def _fused(system: System) -> Fused:
-    return Fused(_dense(system), Lexical(system.library))
+    return Fused(_dense(system), Lexical())
 
 
 def _dense(system: System) -> Dense:
-    return Dense(system.embedder, system.library, system.index)
+    return Dense(system.embedder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rag import flow, readers
@@ -13,7 +14,7 @@ from rag.embedders.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import QuestionError, QuotewellError
 from rag.index.faiss import FaissIndex
 from rag.library.sqlite import SQLiteLibrary
-from rag.retrieval import Dense, Fused, Lexical, Merged, Reranked
+from rag.retrieval import Dense, Distinct, Fused, Lexical, Merged, Reranked
 from rag.settings import Settings
 from rag.types import (
     Answer,
@@ -21,11 +22,11 @@ from rag.types import (
     Article,
     Delta,
     Embedder,
-    Index,
     Passage,
     Receipt,
     Refusal,
     Retriever,
+    State,
     TokenReader,
     Turn,
     Where,
@@ -45,8 +46,7 @@ def build(settings: Settings) -> System:
         dim=embedder.dim,
         fingerprints={"embedder": embedder.fingerprint, "chunker": splitter.fingerprint},
     )
-    index = FaissIndex(settings.home, dim=embedder.dim, identity=library.identity)
-    fused = Fused(Dense(embedder, library, index), Lexical(library))
+    index = FaissIndex(settings.home, dim=embedder.dim)
     return System(
         settings=settings,
         embedder=embedder,
@@ -54,7 +54,7 @@ def build(settings: Settings) -> System:
         splitter=splitter,
         library=library,
         index=index,
-        retriever=Merged(Reranked(fused), library),
+        retriever=Merged(Distinct(Reranked(Fused(Dense(embedder), Lexical())))),
         answerer=ExtractiveAnswerer(builtin, threshold=settings.threshold),
     )
 
@@ -70,7 +70,7 @@ class System:
         reader: TokenReader,
         splitter: Splitter,
         library: SQLiteLibrary,
-        index: Index,
+        index: FaissIndex,
         retriever: Retriever,
         answerer: Answerer,
     ) -> None:
@@ -97,19 +97,31 @@ class System:
 
     def ingest(self, items: Iterable[Article | Refusal]) -> Iterator[Receipt]:
         """Stores articles; see ``flow.ingest``."""
-        return flow.ingest(
-            items, splitter=self.splitter, embedder=self.embedder, library=self.library, index=self.index
-        )
+        yield from flow.ingest(items, splitter=self.splitter, embedder=self.embedder, library=self.library)
+        with self.state() as now:
+            self.index.save(now.library)
 
-    def delete(self, article_id: str) -> None:
-        """Removes an article. Raises NotFound."""
-        self.library.delete(article_id)
-        self.index.apply(self.library.changes(self.index.seq))
-        self.index.save()
+    def delete(self, *article_ids: str) -> None:
+        """Removes articles with all that was made of them, out of every file; all of them, or raises NotFound."""
+        self.library.delete(article_ids)
+        with self.state() as now:
+            self.index.save(now.library, purge=True)
+
+    def prune(self, keep: int = 0) -> int:
+        """Removes all but the newest ``keep`` earlier revisions of each article; returns how many."""
+        count = self.library.prune(keep)
+        with self.state() as now:
+            self.index.save(now.library, purge=True)
+        return count
+
+    def state(self) -> AbstractContextManager[State]:
+        """The newest committed state; see ``flow.state``."""
+        return flow.state(self.library, self.index)
 
     def search(self, question: str, *, k: int | None = None, where: Where | None = None) -> list[Passage]:
         """The best ``k`` passages. Raises QuestionError."""
-        return self.retriever.search(self._checked(question), k or self.settings.passages, where)
+        with self.state() as now:
+            return self.retriever.search(self._checked(question), k or self.settings.passages, now, where)
 
     def ask(
         self,
@@ -125,6 +137,7 @@ class System:
             retriever=self.retriever,
             answerer=self.answerer,
             library=self.library,
+            index=self.index,
             k=k or self.settings.passages,
             where=where,
             history=history,
@@ -134,9 +147,8 @@ class System:
         """Why questions cannot be answered now, a line each; empty when they can."""
         try:
             self.embedder.embed_queries(["ready?"])
-            if self.library.seq() != self.index.seq:
-                self.index.apply(self.library.changes(self.index.seq))
-            found, expected = len(self.index), self.library.stats().chunks
+            with self.state() as now:
+                found, expected = len(now.index), now.library.stats().chunks
         except QuotewellError as err:
             return [str(err)]
         return [] if found == expected else [f"expected {expected} vectors in the index; found {found}"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from rag.types import Article, Chunk, Span
 _WORD_LENGTHS = (60, 8, 1)  # a word of 60 characters is at most 60 pieces, and nearly always far fewer
 _CLAUSE_END = re.compile(r"[,;:.!?…)\]»”—–、，；：]$")
 _HEADLINE_CHARS = 160
+_MARGINS = (0, 2, 8, 32)
 
 
 def sentences(text: str, language: str | None = None) -> list[Span]:
@@ -28,12 +28,6 @@ def sentences(text: str, language: str | None = None) -> list[Span]:
         if start < end:
             spans.append(Span(start, end))
     return spans
-
-
-def chunk_id(article_id: str, revision: str, span: Span) -> int:
-    """63 bits of SHA-256, so that equal chunks have equal ids in every library."""
-    key = f"{article_id}\0{revision}\0{span.start}\0{span.end}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,6 @@ class Splitter:
         limit = self.window - 2 - (self.count([headline])[0] if headline else 0)
         return [
             Chunk(
-                id=chunk_id(article.id, article.revision, span),
                 article_id=article.id,
                 revision=article.revision,
                 span=span,
@@ -85,8 +78,18 @@ class Splitter:
                 url=article.url,
                 published_at=article.published_at,
             )
-            for span in self._pack(list(self._pieces(article, limit)), limit)
+            for span in self._spans(article, limit)
         ]
+
+    def _spans(self, article: Article, limit: int) -> list[Span]:
+        """Where a long word was cut in two, the word pieces of the whole can be a few more than those of the parts."""
+        for margin in _MARGINS:
+            pieces = list(self._pieces(article, limit - margin))
+            spans = list(self._pack(pieces, limit - margin))
+            glued = any(a.span.end == b.span.start for a, b in zip(pieces, pieces[1:], strict=False))
+            if not glued or max(self.count([span.of(article.text) for span in spans])) <= limit:
+                break
+        return spans
 
     def _headline(self, title: str) -> str:
         """The title as far as it leaves three quarters of the window to the text."""

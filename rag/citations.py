@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.errors import CitationError
-from rag.types import Citation, Passage, Span, Verification
+from rag.types import Article, Citation, Copy, Passage, Span, Verification
 
 _CONTEXT = 32
 
@@ -61,4 +62,22 @@ def prove(citation: Citation, text: str) -> Citation:
         suffix=text[span.end : span.end + _CONTEXT],
         start_utf16=utf16_length(text[: span.start]),
         verification=Verification("exact", 1.0),
+    )
+
+
+def copies(quote: str, articles: Sequence[Article]) -> tuple[Copy, ...]:
+    """Where ``articles`` have ``quote`` too, character for character."""
+    places = [(article, article.text.find(quote)) for article in articles]
+    return tuple(
+        Copy(
+            article_id=article.id,
+            revision=article.revision,
+            title=article.title,
+            url=article.url,
+            published_at=article.published_at,
+            publisher=article.publisher,
+            span=Span(start, start + len(quote)),
+        )
+        for article, start in places
+        if start >= 0
     )

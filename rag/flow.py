@@ -3,61 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
 
 from rag.chunks import Splitter
-from rag.citations import prove
-from rag.errors import NotFound
+from rag.citations import copies, prove
+from rag.errors import LibraryError, NotFound
 from rag.types import (
     Answer,
     Answerer,
     Article,
+    Chunk,
     Citation,
     Delta,
     Embedder,
     Entry,
     Index,
     Library,
+    Matrix,
     Outcome,
+    Reading,
     Receipt,
     Refusal,
     Retriever,
+    State,
     Turn,
     Where,
 )
 
 _BATCH_CHUNKS = 256
+_TRIES = 1000
 
 
 def ingest(
-    items: Iterable[Article | Refusal], *, splitter: Splitter, embedder: Embedder, library: Library, index: Index
+    items: Iterable[Article | Refusal], *, splitter: Splitter, embedder: Embedder, library: Library
 ) -> Iterator[Receipt]:
     """Stores articles in batches; each receipt is yielded after its transaction was committed.
 
     A refused source gets its receipt too, and stops nothing. A stop in between loses only what has
-    no receipt yet.
+    no receipt yet; what has one is not embedded again.
     """
-    batch: list[tuple[Entry, Receipt]] = []
+    batch: list[_Pending] = []
     for item in items:
         if isinstance(item, Refusal):
             yield Receipt(item.source, "refused", reason=item.reason, code=item.code)
             continue
-        if any(entry.article.id == item.id for entry, _ in batch):
-            yield from _commit(batch, library, index)
+        if any(pending.article.id == item.id for pending in batch):
+            yield from _commit(batch, splitter, embedder, library)
         outcome = _outcome(item, library)
-        chunks = [] if outcome == "unchanged" else splitter.split(item)
-        source = str(item.metadata.get("source") or item.id)
-        receipt = Receipt(source, outcome, item.id, item.revision, len(chunks))
         if outcome == "unchanged":
-            yield receipt
+            yield _receipt(item, outcome, 0)
             continue
-        vectors = embedder.embed_passages(splitter.passage_texts(chunks))
-        batch.append((Entry(item, chunks, vectors), receipt))
-        if sum(len(entry.chunks) for entry, _ in batch) >= _BATCH_CHUNKS:
-            yield from _commit(batch, library, index)
-    yield from _commit(batch, library, index)
-    index.save()
+        batch.append(_Pending(item, outcome, splitter.split(item)))
+        if sum(len(pending.chunks) for pending in batch) >= _BATCH_CHUNKS:
+            yield from _commit(batch, splitter, embedder, library)
+    yield from _commit(batch, splitter, embedder, library)
+
+
+class _Pending(NamedTuple):
+    article: Article
+    outcome: Outcome
+    chunks: list[Chunk]
 
 
 def _outcome(article: Article, library: Library) -> Outcome:
@@ -68,14 +78,55 @@ def _outcome(article: Article, library: Library) -> Outcome:
     return "unchanged" if stored == article else "updated"
 
 
-def _commit(batch: list[tuple[Entry, Receipt]], library: Library, index: Index) -> Iterator[Receipt]:
+def _receipt(article: Article, outcome: Outcome, chunks: int) -> Receipt:
+    return Receipt(str(article.metadata.get("source") or article.id), outcome, article.id, article.revision, chunks)
+
+
+def _commit(batch: list[_Pending], splitter: Splitter, embedder: Embedder, library: Library) -> Iterator[Receipt]:
     if not batch:
         return
-    library.put([entry for entry, _ in batch])
-    index.apply(library.changes(index.seq))
-    receipts = [receipt for _, receipt in batch]
+    texts = [splitter.passage_texts(pending.chunks) for pending in batch]
+    known = _known(batch, splitter, library)
+    missing = list(dict.fromkeys(text for some in texts for text in some if text not in known))
+    missing.sort(key=len, reverse=True)  # long and short ones side by side would wait for each other
+    known.update(zip(missing, embedder.embed_passages(missing), strict=True))
+    library.put(
+        [
+            Entry(
+                pending.article,
+                pending.chunks,
+                np.array([known[text] for text in some]).reshape(len(some), embedder.dim),
+            )
+            for pending, some in zip(batch, texts, strict=True)
+        ]
+    )
+    receipts = [_receipt(pending.article, pending.outcome, len(pending.chunks)) for pending in batch]
     batch.clear()
     yield from receipts
+
+
+def _known(batch: Sequence[_Pending], splitter: Splitter, library: Library) -> dict[str, Matrix]:
+    """The vectors that the articles have now, by text: what an edit left alone is not embedded again."""
+    known: dict[str, Matrix] = {}
+    for pending in batch:
+        if pending.outcome == "updated":
+            chunks, vectors = library.stored(pending.article.id)
+            known.update(zip(splitter.passage_texts(chunks), vectors, strict=True))
+    return known
+
+
+@contextmanager
+def state(library: Library, index: Index) -> Iterator[State]:
+    """The newest state that is committed, for as long as the block lasts, whatever is written meanwhile."""
+    for _ in range(_TRIES):
+        with library.reading() as reading:
+            view = index.at(reading)
+            if view is not None:  # or else another thread has seen a newer one since
+                yield State(reading, view)
+                return
+    raise LibraryError(
+        expected="the library at its newest state", found="an older one", remedy="start anew: its file was replaced"
+    )
 
 
 def ask(
@@ -84,31 +135,34 @@ def ask(
     retriever: Retriever,
     answerer: Answerer,
     library: Library,
+    index: Index,
     k: int,
     where: Where | None = None,
     history: Sequence[Turn] = (),
 ) -> Iterator[Delta | Answer]:
-    """Deltas whose texts join to the Answer's, then the Answer.
+    """Deltas whose texts join to the Answer's, then the Answer, all from one state of the library.
 
     Nothing leaves before each of its citations has been sliced from the library's own text; raises
     CitationError where one does not hold.
     """
     start = perf_counter()
-    passages = retriever.search(question, k, where)
-    retrieved = perf_counter()
-    for piece in answerer.answer(question, passages, history):
-        proved = tuple(_prove(citation, library) for citation in piece.citations)
-        if isinstance(piece, Delta):
-            yield replace(piece, citations=proved)
-        else:
-            done = perf_counter()
-            timings = {
-                "retrieve": 1000 * (retrieved - start),
-                "answer": 1000 * (done - retrieved),
-                "total": 1000 * (done - start),
-            }
-            yield replace(piece, citations=proved, timings=timings)
+    with state(library, index) as now:
+        passages = retriever.search(question, k, now, where)
+        retrieved = perf_counter()
+        for piece in answerer.answer(question, passages, history):
+            proved = tuple(_prove(citation, now.library) for citation in piece.citations)
+            if isinstance(piece, Delta):
+                yield replace(piece, citations=proved)
+            else:
+                done = perf_counter()
+                timings = {
+                    "retrieve": 1000 * (retrieved - start),
+                    "answer": 1000 * (done - retrieved),
+                    "total": 1000 * (done - start),
+                }
+                yield replace(piece, citations=proved, timings=timings)
 
 
-def _prove(citation: Citation, library: Library) -> Citation:
-    return prove(citation, library.article(citation.article_id, citation.revision).text)
+def _prove(citation: Citation, library: Reading) -> Citation:
+    proved = prove(citation, library.article(citation.article_id, citation.revision).text)
+    return replace(proved, copies=copies(proved.quote, library.copies(citation.article_id)))

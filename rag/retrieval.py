@@ -1,4 +1,4 @@
-"""Retrievers that compose: ``Merged(Reranked(Fused(Dense, Lexical)))``."""
+"""Retrievers that compose: ``Merged(Distinct(Reranked(Fused(Dense, Lexical))))``. What they search is in the State."""
 
 from __future__ import annotations
 
@@ -8,52 +8,47 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from rag.chunks import chunk_id, sentences
-from rag.types import Chunk, Embedder, Index, Library, Matrix, Passage, Retriever, Span, Where
+from rag.chunks import sentences
+from rag.copies import repeats
+from rag.types import Chunk, Embedder, Matrix, Passage, Reading, Retriever, Span, State, Where
 from rag.words import content_words, sentence_stems, stems
 
 Scores = dict[int, float]
 
 
-def _passages(library: Library, scores: Scores, k: int) -> list[Passage]:
+def _passages(library: Reading, scores: Scores, k: int) -> list[Passage]:
     best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
     return [Passage(chunk, scores[chunk.id]) for chunk in library.chunks(best)]
 
 
 @dataclass(frozen=True)
 class Dense:
-    """By cosine similarity of the question's vector to the chunks', exact over the index."""
+    """By cosine similarity of the question's vector to the chunks'."""
 
     embedder: Embedder
-    library: Library
-    index: Index
 
-    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]:
-        return _passages(self.library, self.nearest(self.vector(question), k, where), k)
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
+        return _passages(state.library, self.nearest(self.vector(question), k, state, where), k)
 
     def vector(self, question: str) -> Matrix:
         row: Matrix = self.embedder.embed_queries([question])[0]
         return row
 
-    def nearest(self, vector: Matrix, k: int, where: Where | None) -> Scores:
-        """Ids and similarities of the ``k`` nearest chunks, of every change that is committed by now."""
-        if self.library.seq() != self.index.seq:
-            self.index.apply(self.library.changes(self.index.seq))
-        allowed = None if where is None or where == Where() else self.library.allowed(where)
-        return dict(self.index.search(vector, k, allowed))
+    def nearest(self, vector: Matrix, k: int, state: State, where: Where | None) -> Scores:
+        """Ids and similarities of the ``k`` nearest chunks."""
+        allowed = None if where is None else state.library.allowed(where)
+        return dict(state.index.search(vector, k, allowed))
 
 
 @dataclass(frozen=True)
 class Lexical:
     """By BM25 over text and title."""
 
-    library: Library
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
+        return _passages(state.library, self.matching(question, k, state, where), k)
 
-    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]:
-        return _passages(self.library, self.matching(question, k, where), k)
-
-    def matching(self, question: str, k: int, where: Where | None) -> Scores:
-        return dict(self.library.search_text(question, k, where))
+    def matching(self, question: str, k: int, state: State, where: Where | None) -> Scores:
+        return dict(state.library.search_text(question, k, where))
 
 
 @dataclass(frozen=True)
@@ -69,19 +64,19 @@ class Fused:
     weight: float = 0.7
     pool: int = 50
 
-    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]:
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
         pool = max(k, self.pool)
         vector = self.dense.vector(question)
-        cosines = self.dense.nearest(vector, pool, where)
-        matches = self.lexical.matching(question, pool, where)
+        cosines = self.dense.nearest(vector, pool, state, where)
+        matches = self.lexical.matching(question, pool, state, where)
         missing = [n for n in matches if n not in cosines]
-        cosines.update(zip(missing, self.dense.index.similarities(vector, missing), strict=True))
+        cosines.update(zip(missing, state.index.similarities(vector, missing), strict=True))
         best = max(matches.values(), default=0.0)
         scores = {
             n: self.weight * cosine + (1 - self.weight) * (matches.get(n, 0.0) / best if best > 0 else 0.0)
             for n, cosine in cosines.items()
         }
-        return _passages(self.dense.library, scores, k)
+        return _passages(state.library, scores, k)
 
 
 @dataclass(frozen=True)
@@ -100,8 +95,8 @@ class Reranked:
     pairs: float = 0.3
     pool: int = 30
 
-    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]:
-        passages = self.inner.search(question, max(k, self.pool), where)
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
+        passages = self.inner.search(question, max(k, self.pool), state, where)
         wanted = list(dict.fromkeys(stems(content_words(question))))
         read = [_read(passage.chunk.text) for passage in passages]
         rarity = _rarity(wanted, [text.stems for text in read])
@@ -123,6 +118,25 @@ class Reranked:
 
 
 @dataclass(frozen=True)
+class Distinct:
+    """Leaves out passages that only repeat a better one of a near duplicate; a figure of their own keeps them."""
+
+    inner: Retriever
+
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
+        kept: list[Passage] = []
+        for passage in self.inner.search(question, 2 * k, state, where):
+            if not any(_copied(passage.chunk, better.chunk) for better in kept):
+                kept.append(passage)
+        return kept[:k]
+
+
+def _copied(chunk: Chunk, better: Chunk) -> bool:
+    related = chunk.cluster and chunk.cluster == better.cluster and chunk.article_id != better.article_id
+    return bool(related) and repeats(chunk.text, better.text)
+
+
+@dataclass(frozen=True)
 class Merged:
     """Joins passages that touch or overlap in one article, when both are among the best.
 
@@ -131,29 +145,29 @@ class Merged:
     """
 
     inner: Retriever
-    library: Library
 
-    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]:
-        found = self.inner.search(question, 2 * k, where)
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
+        found = self.inner.search(question, 2 * k, state, where)
         kept: list[Passage] = []
         joined: set[int] = set()
         for n, passage in enumerate(found):
             home = next((m for m, p in enumerate(kept) if m not in joined and _touch(p.chunk, passage.chunk)), None)
             if n < k and home is not None:
-                kept[home] = replace(kept[home], chunk=self._join(kept[home].chunk, passage.chunk))
+                kept[home] = replace(kept[home], chunk=_join(kept[home].chunk, passage.chunk, state.library))
                 joined.add(home)
             else:
                 kept.append(passage)
         return kept[:k]
 
-    def _join(self, a: Chunk, b: Chunk) -> Chunk:
-        first, second = sorted((a, b), key=lambda chunk: chunk.span.start)
-        span = Span(first.span.start, max(first.span.end, second.span.end))
-        if second.span.start <= first.span.end:
-            text = first.text + second.text[first.span.end - second.span.start :]
-        else:
-            text = span.of(self.library.article(a.article_id, a.revision).text)
-        return replace(a, id=chunk_id(a.article_id, a.revision, span), span=span, text=text)
+
+def _join(a: Chunk, b: Chunk, library: Reading) -> Chunk:
+    first, second = sorted((a, b), key=lambda chunk: chunk.span.start)
+    span = Span(first.span.start, max(first.span.end, second.span.end))
+    if second.span.start <= first.span.end:
+        text = first.text + second.text[first.span.end - second.span.start :]
+    else:
+        text = span.of(library.article(a.article_id, a.revision).text)
+    return replace(a, span=span, text=text)
 
 
 def _touch(a: Chunk, b: Chunk) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 """Shape ``(n, dim)``, float32, each row of unit length."""
+
+Numbers = NDArray[np.int64]
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -96,10 +99,10 @@ class Receipt:
 class Chunk:
     """A piece of an article: ``article.text[span] == text``, and the headline that it stands under.
 
-    ``id`` is 63 bits of a hash of article_id, revision and span.
+    ``id`` is 0 until a library has stored the chunk; it is never given again. Articles of one
+    ``cluster`` are near duplicates of one another; 0 is an article that has none.
     """
 
-    id: int
     article_id: str
     revision: str
     span: Span
@@ -107,6 +110,8 @@ class Chunk:
     title: str = ""
     url: str | None = None
     published_at: str | None = None
+    id: int = 0
+    cluster: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +131,26 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """Where another article, a near duplicate, has the same quote: ``article.text[span] == quote`` there too."""
+
+    article_id: str
+    revision: str
+    title: str
+    url: str | None
+    published_at: str | None
+    publisher: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """The characters of an article that support ``answer.text[answer_span]``.
 
     **Invariant**: ``article.text[span] == quote``. ``prefix`` and ``suffix`` are the characters
     around the quote (at most 32 each), so that it can be found again in a later revision;
-    ``start_utf16`` counts the span's start as JavaScript does.
+    ``start_utf16`` counts the span's start as JavaScript does. ``copies`` are other articles that have
+    the same quote.
     """
 
     number: int
@@ -147,6 +166,7 @@ class Citation:
     prefix: str = ""
     suffix: str = ""
     start_utf16: int = 0
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +204,59 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Which articles may be searched. Empty fields do not restrict.
+class Published:
+    """Articles published on the days ``since`` to ``until``, both inclusive, ISO; undated ones are not."""
 
-    ``published_from`` and ``published_to`` are inclusive ISO dates and leave undated articles out;
-    ``as_of`` hides what was published later and keeps undated articles.
-    """
+    since: str | None = None
+    until: str | None = None
 
-    published_from: str | None = None
-    published_to: str | None = None
-    as_of: str | None = None
-    publisher: str | None = None
-    language: str | None = None
-    article_ids: tuple[str, ...] = ()
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """Articles that were out on this day: those published later are not, undated ones are."""
+
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """Articles of which ``field`` is one of ``values``; a tag matches if the article has it among its own."""
+
+    field: Literal["id", "publisher", "language", "tag"]
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Articles that each of ``parts`` lets through; all articles if there are none."""
+
+    parts: tuple[Where, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Articles that any of ``parts`` lets through; none if there are none."""
+
+    parts: tuple[Where, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Articles that ``part`` does not let through."""
+
+    part: Where
+
+
+Where = Published | AsOf | Is | Every | Either | Not
+"""Which articles may be searched: a small tree. No leaf but AsOf lets through what lacks the fact that it asks for."""
+
+
+def tags(article: Article) -> tuple[str, ...]:
+    """The article's tags: strings listed under ``tags`` in its metadata."""
+    found = article.metadata.get("tags")
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        return (found,) if isinstance(found, str) else ()
+    return tuple(dict.fromkeys(tag for tag in found if isinstance(tag, str)))
 
 
 class Entry(NamedTuple):
@@ -207,13 +267,29 @@ class Entry(NamedTuple):
     vectors: Matrix
 
 
-class Changes(NamedTuple):
-    """What happened to chunks after a sequence number: apply ``removed`` first, then ``added``."""
+class Mark(NamedTuple):
+    """One committed state: the number of its last change, and a random one that tells it from others so numbered."""
 
     seq: int
-    removed: Sequence[int]
-    added: Sequence[int]
+    token: int
+
+
+class Changes(NamedTuple):
+    """The way from one state to that of ``mark``: forget the articles numbered ``removed``, then add.
+
+    ``whole``: the starting state is not known, so forget everything instead. ``ids`` are ascending and
+    larger than any before; an id's article is numbered ``id >> ARTICLE_BITS``. ``vectors`` go with ``ids``.
+    """
+
+    mark: Mark
+    whole: bool
+    removed: Numbers
+    ids: Numbers
     vectors: Matrix
+
+
+ARTICLE_BITS = 20
+"""A chunk's id is its article's number times 2^20, plus its place in the article."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,44 +328,68 @@ class TokenReader(Protocol):
     def read(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Matrix]]: ...
 
 
-class Library(Protocol):
-    """The truth. What ``put`` and ``delete`` return has been committed; nothing else has.
-
-    ``identity`` names this library's sequence of changes: no other library ever has the same.
-    """
+class Reading(Protocol):
+    """What can be read of a library, all of it of one committed state, ``mark``."""
 
     @property
-    def identity(self) -> str: ...
-    def put(self, batch: Sequence[Entry]) -> int: ...
-    def delete(self, article_id: str) -> int: ...
+    def mark(self) -> Mark: ...
     def article(self, article_id: str, revision: str | None = None) -> Article: ...
     def articles(self, *, limit: int, after: str | None = None) -> list[Article]: ...
     def chunks(self, ids: Sequence[int]) -> list[Chunk]: ...
+    def stored(self, article_id: str) -> tuple[list[Chunk], Matrix]: ...
+    def copies(self, article_id: str) -> list[Article]: ...
     def search_text(self, query: str, k: int, where: Where | None = None) -> list[tuple[int, float]]: ...
-    def allowed(self, where: Where) -> list[int]: ...
-    def changes(self, after: int) -> Changes: ...
-    def seq(self) -> int: ...
+    def allowed(self, where: Where) -> Numbers: ...
+    def changes(self, after: Mark) -> Changes: ...
     def stats(self) -> Stats: ...
+
+
+class Library(Reading, Protocol):
+    """The truth. What ``put`` and ``delete`` return has been committed; nothing else has.
+
+    Read from directly, each call sees the newest state; ``reading`` holds on to one.
+    """
+
+    def reading(self) -> AbstractContextManager[Reading]: ...
+    def put(self, batch: Sequence[Entry]) -> Mark: ...
+    def delete(self, article_ids: Sequence[str]) -> Mark: ...
+    def prune(self, keep: int = 0) -> int: ...
     def close(self) -> None: ...
+
+
+class View(Protocol):
+    """The vectors of one committed state, by chunk id. It never changes."""
+
+    @property
+    def mark(self) -> Mark: ...
+    def __len__(self) -> int: ...
+    def search(self, vector: Matrix, k: int, allowed: Numbers | None = None) -> list[tuple[int, float]]: ...
+    def similarities(self, vector: Matrix, ids: Sequence[int]) -> list[float]: ...
 
 
 class Index(Protocol):
-    """The view: vectors by chunk id, as of ``seq``. It can be thrown away and rebuilt at any time."""
+    """Views of a library's states, the newest kept at hand. It can be thrown away and rebuilt at any time.
 
-    @property
-    def seq(self) -> int: ...
-    def __len__(self) -> int: ...
-    def apply(self, changes: Changes) -> None: ...
-    def search(self, vector: Matrix, k: int, allowed: Sequence[int] | None = None) -> list[tuple[int, float]]: ...
-    def similarities(self, vector: Matrix, ids: Sequence[int]) -> list[float]: ...
-    def save(self) -> None: ...
+    ``at`` is None when ``reading`` is of an older state than the newest seen: read anew.
+    """
+
+    def at(self, reading: Reading) -> View | None: ...
+    def save(self, reading: Reading) -> None: ...
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that one question sees: a library's state, and the vectors of that same state."""
+
+    library: Reading
+    index: View
 
 
 class Retriever(Protocol):
     """The best ``k`` passages for a question, sorted by score, best first."""
 
-    def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]: ...
+    def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]: ...
 
 
 class Answerer(Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rag.citations import utf16_length
-from rag.types import Answer, Article, Citation, Passage, Receipt
+from rag.types import Answer, Article, Citation, Copy, Passage, Receipt
 
 Wire = dict[str, Any]
 
@@ -52,6 +52,23 @@ def citation_out(citation: Citation) -> Wire:
         "suffix": citation.suffix,
         "permalink": permalink(citation.article_id, citation.revision, span.start, span.end),
         "verification": {"status": citation.verification.status, "score": citation.verification.score},
+        "copies": [_copy_out(copy) for copy in citation.copies],
+    }
+
+
+def _copy_out(copy: Copy) -> Wire:
+    """Where a near duplicate has the same quote."""
+    span = copy.span
+    return {
+        "article_id": copy.article_id,
+        "revision": copy.revision,
+        "title": copy.title,
+        "url": copy.url,
+        "published_at": copy.published_at,
+        "publisher": copy.publisher,
+        "start_char_index": span.start,
+        "end_char_index": span.end,
+        "permalink": permalink(copy.article_id, copy.revision, span.start, span.end),
     }
 
 

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import random
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from Stemmer import Stemmer
 
-from rag.types import Answer, Article, Changes, Delta, Matrix, Passage, Turn
+from rag.errors import NotFound
+from rag.types import (
+    ARTICLE_BITS,
+    Answer,
+    Article,
+    AsOf,
+    Changes,
+    Chunk,
+    Delta,
+    Either,
+    Entry,
+    Every,
+    Is,
+    Mark,
+    Matrix,
+    Not,
+    Numbers,
+    Passage,
+    Published,
+    Reading,
+    Stats,
+    Turn,
+    Where,
+    tags,
+)
+from rag.words import content_words
 
 
 class HashEmbedder:
@@ -39,32 +70,177 @@ class HashEmbedder:
         return rows
 
 
-class ListIndex:
-    """The oracle of an index: every vector in a dictionary, every score computed."""
+class MemoryLibrary:
+    """The oracle of a library: a whole copy of everything for each state, and brute force over it.
 
-    def __init__(self) -> None:
-        self.seq = 0
-        self.rows: dict[int, Matrix] = {}
+    It is one reading of itself, too: of the newest state. Scores of words are not BM25's, only who matches.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.states = [MemoryReading(dim, Mark(0, random.getrandbits(62)))]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.states[-1], name)
+
+    @contextmanager
+    def reading(self) -> Iterator[MemoryReading]:
+        yield self.states[-1]
+
+    def _change(self) -> MemoryReading:
+        new = copy.deepcopy(self.states[-1])
+        new.mark = Mark(new.mark.seq + 1, random.getrandbits(62))
+        new.past = {state.mark: state for state in self.states}
+        return new
+
+    def put(self, batch: Sequence[Entry]) -> Mark:
+        new = self._change()
+        for entry in batch:
+            assert len(entry.chunks) == len(entry.vectors)
+            new.numbers[entry.article.id] = new.next_number = new.next_number + 1
+            revisions = new.revisions.setdefault(entry.article.id, {})
+            revisions.pop(entry.article.revision, None)
+            revisions[entry.article.revision] = entry.article
+            first = new.next_number << ARTICLE_BITS
+            new.rows[entry.article.id] = {
+                first + n: (replace(chunk, id=first + n), vector)
+                for n, (chunk, vector) in enumerate(zip(entry.chunks, entry.vectors, strict=True))
+            }
+        self.states.append(new)
+        return new.mark
+
+    def delete(self, article_ids: Sequence[str]) -> Mark:
+        new = self._change()
+        for article_id in article_ids:
+            new.article(article_id)
+            del new.numbers[article_id], new.revisions[article_id], new.rows[article_id]
+        self.states.append(new)
+        return new.mark
+
+    def prune(self, keep: int = 0) -> int:
+        new = self._change()
+        count = 0
+        for revisions in new.revisions.values():
+            for old in list(revisions)[: max(0, len(revisions) - 1 - keep)]:
+                del revisions[old]
+                count += 1
+        self.states.append(new)
+        return count
+
+    def problems(self) -> list[str]:
+        return []
+
+    def close(self) -> None: ...
+
+
+class MemoryReading:
+    """One state. ``revisions`` are in the order in which they were put, the current one last."""
+
+    def __init__(self, dim: int, mark: Mark) -> None:
+        self.dim, self.mark = dim, mark
+        self.next_number = 0
+        self.numbers: dict[str, int] = {}
+        self.revisions: dict[str, dict[str, Article]] = {}
+        self.rows: dict[str, dict[int, tuple[Chunk, Matrix]]] = {}
+        self.past: dict[Mark, MemoryReading] = {}
+
+    def article(self, article_id: str, revision: str | None = None) -> Article:
+        held = list(self.revisions.get(article_id, {}).values())
+        named = [a for a in held if revision is None or (len(revision) >= 12 and a.revision.startswith(revision))]
+        if not named:
+            raise NotFound(expected="an article", found="none", remedy="list them")
+        return named[-1]
+
+    def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
+        return [self.article(name) for name in sorted(self.numbers) if name > (after or "")][:limit]
+
+    def _all(self) -> dict[int, tuple[Chunk, Matrix]]:
+        return {n: row for rows in self.rows.values() for n, row in rows.items()}
+
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]:
+        rows = self._all()
+        return [rows[n][0] for n in ids if n in rows]
+
+    def stored(self, article_id: str) -> tuple[list[Chunk], Matrix]:
+        rows = list(self.rows.get(article_id, {}).values())
+        return [chunk for chunk, _ in rows], np.array([v for _, v in rows], np.float32).reshape(-1, self.dim)
+
+    def copies(self, article_id: str) -> list[Article]:
+        return []
+
+    def search_text(self, query: str, k: int, where: Where | None = None) -> list[tuple[int, float]]:
+        stem = Stemmer("porter").stemWord
+        wanted = {stem(word) for word in content_words(query)}
+        found = []
+        for article_id, rows in self.rows.items():
+            if where is None or lets_through(where, self.article(article_id)):
+                for n, (chunk, _) in rows.items():
+                    words = {stem(word) for word in re.findall(r"\w+", f"{chunk.title} {chunk.text}".lower())}
+                    if wanted & words:
+                        found.append((n, float(len(wanted & words))))
+        return sorted(found, key=lambda pair: -pair[1])[:k]
+
+    def allowed(self, where: Where) -> Numbers:
+        return np.array(sorted(n for a, n in self.numbers.items() if lets_through(where, self.article(a))), np.int64)
+
+    def changes(self, after: Mark) -> Changes:
+        then = self.past.get(after, self if after == self.mark else None)
+        rows, old = self._all(), then._all() if then else {}
+        ids = np.array(sorted(rows.keys() - old.keys()), np.int64)
+        gone = then.numbers.items() - self.numbers.items() if then else ()
+        vectors = np.array([rows[n][1] for n in ids], np.float32).reshape(-1, self.dim)
+        return Changes(self.mark, then is None, np.array(sorted(n for _, n in gone), np.int64), ids, vectors)
+
+    def stats(self) -> Stats:
+        revisions = sum(len(held) for held in self.revisions.values())
+        return Stats(len(self.numbers), revisions, len(self._all()), self.mark.seq, 0)
+
+
+def lets_through(where: Where, article: Article) -> bool:
+    """A filter as one would explain it to a person."""
+    day = article.published_at and article.published_at[:10]
+    match where:
+        case Published(since, until):
+            return bool(day) and (not since or day >= since[:10]) and (not until or day <= until[:10])
+        case AsOf(limit):
+            return not day or day <= limit[:10]
+        case Is("tag", values):
+            return bool(set(values) & set(tags(article)))
+        case Is(field, values):
+            return getattr(article, field) in values
+        case Every(parts):
+            return all(lets_through(part, article) for part in parts)
+        case Either(parts):
+            return any(lets_through(part, article) for part in parts)
+        case Not(part):
+            return not lets_through(part, article)
+
+
+class ListIndex:
+    """The oracle of an index: every vector of a state in a dictionary, every score computed."""
+
+    def at(self, reading: Reading) -> ListView:
+        changes = reading.changes(Mark(0, 0))
+        return ListView(reading.mark, dict(zip((int(n) for n in changes.ids), changes.vectors, strict=True)))
+
+    def save(self, reading: Reading) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class ListView:
+    def __init__(self, mark: Mark, rows: dict[int, Matrix]) -> None:
+        self.mark, self.rows = mark, rows
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def apply(self, changes: Changes) -> None:
-        for n in changes.removed:
-            self.rows.pop(n, None)
-        self.rows.update(zip(changes.added, changes.vectors, strict=True))
-        self.seq = changes.seq
-
-    def search(self, vector: Matrix, k: int, allowed: Sequence[int] | None = None) -> list[tuple[int, float]]:
-        ids = self.rows if allowed is None else [n for n in allowed if n in self.rows]
-        return sorted(((n, float(self.rows[n] @ vector)) for n in ids), key=lambda pair: -pair[1])[:k]
+    def search(self, vector: Matrix, k: int, allowed: Numbers | None = None) -> list[tuple[int, float]]:
+        ids = [n for n in self.rows if allowed is None or n >> ARTICLE_BITS in allowed]
+        return sorted(((n, float(self.rows[n] @ vector)) for n in ids), key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def similarities(self, vector: Matrix, ids: Sequence[int]) -> list[float]:
         return [float(self.rows[n] @ vector) if n in self.rows else -1.0 for n in ids]
-
-    def save(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class QueueAnswerer:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.chunks import chunk_id
 from rag.citations import cite, prove, utf16_length
 from rag.errors import CitationError
 from rag.types import Chunk, Passage, Span
@@ -18,7 +17,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20
 
 def passage(text: str, span: Span) -> Passage:
     source = article("a b", text, "Title")
-    return Passage(Chunk(chunk_id("a b", source.revision, span), "a b", source.revision, span, span.of(text)), 1.0)
+    return Passage(Chunk("a b", source.revision, span, span.of(text)), 1.0)
 
 
 @pytest.mark.proof

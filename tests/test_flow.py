@@ -7,15 +7,14 @@ import pytest
 
 from rag.citations import cite
 from rag.errors import CitationError
-from rag.flow import ask, ingest
+from rag.flow import ask, ingest, state
 from rag.types import Answer, Article, Delta, Passage, Receipt, Refusal, Span
 from tests.fakes import QueueAnswerer, article
 from tests.test_retrieval import TEXTS, Shelf
 
 
 def put(shelf: Shelf, *items: Article | Refusal) -> list[Receipt]:
-    rooms = {"splitter": shelf.splitter, "embedder": shelf.embedder, "library": shelf.library, "index": shelf.index}
-    return list(ingest(items, **rooms))  # type: ignore[arg-type]
+    return list(ingest(items, splitter=shelf.splitter, embedder=shelf.embedder, library=shelf.library))
 
 
 def test_receipts_say_what_became_of_each(tmp_path: Path) -> None:
@@ -40,8 +39,9 @@ def test_a_new_title_alone_is_an_update(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, TEXTS)
     renamed = replace(shelf.library.article("canal"), title="Another headline")
     assert [r.outcome for r in put(shelf, renamed)] == ["updated"]
-    assert shelf.dense.search("another headline", 1)[0].chunk.title == "Another headline"
-    assert shelf.library.stats().chunks == len(shelf.index)
+    assert shelf.find(shelf.dense, "another headline", 1)[0].chunk.title == "Another headline"
+    with state(shelf.library, shelf.index) as now:
+        assert shelf.library.stats().chunks == len(now.index)
 
 
 def test_the_last_of_several_with_one_id_stays(tmp_path: Path) -> None:
@@ -59,8 +59,7 @@ def test_a_stop_half_way_keeps_what_was_receipted(tmp_path: Path) -> None:
         yield article("b", "Lost.")
         raise ConnectionAbortedError
 
-    rooms = {"splitter": shelf.splitter, "embedder": shelf.embedder, "library": shelf.library, "index": shelf.index}
-    stream = ingest(source(), **rooms)  # type: ignore[arg-type]
+    stream = ingest(source(), splitter=shelf.splitter, embedder=shelf.embedder, library=shelf.library)
     assert next(stream).article_id == "a"
     with pytest.raises(ConnectionAbortedError):
         next(stream)
@@ -75,12 +74,13 @@ def answer_citing(passage: Passage, span: Span) -> tuple[Delta, Answer]:
 
 
 def run(shelf: Shelf, *pieces: Delta | Answer) -> list[Delta | Answer]:
-    return list(ask("?", retriever=shelf.fused, answerer=QueueAnswerer(*pieces), library=shelf.library, k=2))
+    rooms = {"retriever": shelf.fused, "library": shelf.library, "index": shelf.index}
+    return list(ask("?", answerer=QueueAnswerer(*pieces), k=2, **rooms))  # type: ignore[arg-type]
 
 
 def test_what_leaves_has_been_sliced_from_the_library(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, TEXTS)
-    passage = shelf.dense.search("volcano", 1)[0]
+    passage = shelf.find(shelf.dense, "volcano", 1)[0]
     delta, answer = run(shelf, *answer_citing(passage, Span(4, 11)))
     assert isinstance(answer, Answer) and delta.citations == answer.citations
     assert answer.citations[0].quote == "volcano" and answer.citations[0].prefix == "The "
@@ -90,7 +90,7 @@ def test_what_leaves_has_been_sliced_from_the_library(tmp_path: Path) -> None:
 @pytest.mark.parametrize("spoilt", ["quote", "span", "revision"])
 def test_an_answer_with_a_false_citation_is_withheld(tmp_path: Path, spoilt: str) -> None:
     shelf = Shelf(tmp_path, TEXTS)
-    delta, answer = answer_citing(shelf.dense.search("volcano", 1)[0], Span(4, 11))
+    delta, answer = answer_citing(shelf.find(shelf.dense, "volcano", 1)[0], Span(4, 11))
     citation = answer.citations[0]
     false = {
         "quote": replace(citation, quote="Volcano"),
@@ -105,6 +105,6 @@ def test_an_answer_with_a_false_citation_is_withheld(tmp_path: Path, spoilt: str
 
 def test_a_citation_holds_against_its_own_revision_after_an_update(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, TEXTS)
-    pieces = answer_citing(shelf.dense.search("volcano", 1)[0], Span(4, 11))
+    pieces = answer_citing(shelf.find(shelf.dense, "volcano", 1)[0], Span(4, 11))
     put(shelf, article("volcano", "Quite another text.", "On the volcano"))
     assert run(shelf, *pieces)[-1].citations[0].quote == "volcano"

@@ -11,7 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYER_2 = ("rag.readers", "rag.embedders", "rag.library", "rag.index", "rag.answerers")
-LAYER_1 = ("rag.chunks", "rag.citations", "rag.retrieval", "rag.flow", "rag.settings", "rag.words", "rag.wire")
+LAYER_1 = (
+    "rag.chunks",
+    "rag.citations",
+    "rag.retrieval",
+    "rag.flow",
+    "rag.settings",
+    "rag.words",
+    "rag.copies",
+    "rag.wire",
+)
 LAYER_0 = ("rag.types", "rag.errors")
 OUTER = ("rag.build", "rag.flow", "rag.types", "rag.errors", "rag.settings", "rag.wire")
 ALLOWED = {
@@ -19,10 +28,11 @@ ALLOWED = {
     "rag.errors": (),
     "rag.chunks": LAYER_0,
     "rag.words": LAYER_0,
+    "rag.copies": LAYER_0,
     "rag.citations": LAYER_0,
     "rag.settings": LAYER_0,
     "rag.wire": (*LAYER_0, "rag.citations"),
-    "rag.retrieval": (*LAYER_0, "rag.chunks", "rag.words"),
+    "rag.retrieval": (*LAYER_0, "rag.chunks", "rag.copies", "rag.words"),
     "rag.flow": (*LAYER_0, "rag.chunks", "rag.citations"),
     "rag.doctor": (*LAYER_0, "rag.build"),
     "rag.build": (*LAYER_0, *LAYER_1, *LAYER_2),

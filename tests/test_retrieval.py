@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from rag.chunks import Splitter
-from rag.flow import ingest
+from rag.flow import ingest, state
 from rag.library.sqlite import SQLiteLibrary
-from rag.retrieval import Dense, Fused, Lexical, Merged, Reranked
-from rag.types import Chunk, Passage, Span, Where
+from rag.retrieval import Dense, Distinct, Fused, Lexical, Merged, Reranked
+from rag.types import Chunk, Is, Passage, Retriever, Span, State, Where
 from tests.fakes import HashEmbedder, ListIndex, article
 
 TEXTS = {
@@ -27,14 +27,17 @@ class Shelf:
         self.index = ListIndex()
         self.splitter = Splitter(self.embedder.count_pieces, self.embedder.window)
         self.put(texts)
-        self.dense = Dense(self.embedder, self.library, self.index)
-        self.fused = Fused(self.dense, Lexical(self.library))
+        self.dense = Dense(self.embedder)
+        self.fused = Fused(self.dense, Lexical())
 
     def put(self, texts: dict[str, str]) -> None:
         items = [article(name, text, f"On the {name}") for name, text in texts.items()]
-        rooms = {"splitter": self.splitter, "embedder": self.embedder, "library": self.library, "index": self.index}
-        for _ in ingest(items, **rooms):  # type: ignore[arg-type]
+        for _ in ingest(items, splitter=self.splitter, embedder=self.embedder, library=self.library):
             pass
+
+    def find(self, retriever: Retriever, question: str, k: int, where: Where | None = None) -> list[Passage]:
+        with state(self.library, self.index) as now:
+            return retriever.search(question, k, now, where)
 
 
 @pytest.fixture
@@ -49,44 +52,43 @@ def ids(passages: list[Passage]) -> list[str]:
 def test_every_retriever_puts_the_right_article_first_and_sorts_by_score(shelf: Shelf) -> None:
     retrievers = [
         shelf.dense,
-        Lexical(shelf.library),
+        Lexical(),
         shelf.fused,
         Reranked(shelf.fused),
-        Merged(Reranked(shelf.fused), shelf.library),
+        Merged(Distinct(Reranked(shelf.fused))),
     ]
     for retriever in retrievers:
-        found = retriever.search("Which volcano erupted in 1980?", 3)
+        found = shelf.find(retriever, "Which volcano erupted in 1980?", 3)
         assert ids(found)[0] == "volcano", retriever
         scores = [passage.score for passage in found]
         assert scores == sorted(scores, reverse=True)
-        assert len(retriever.search("Which volcano erupted in 1980?", 1)) == 1
+        assert len(shelf.find(retriever, "Which volcano erupted in 1980?", 1)) == 1
 
 
 def test_filters_hold_for_every_retriever(shelf: Shelf) -> None:
-    where = Where(article_ids=("canal", "tower"))
-    for retriever in (shelf.dense, Lexical(shelf.library), Reranked(shelf.fused)):
-        assert "volcano" not in ids(retriever.search("the volcano that erupted", 5, where))
+    where = Is("id", ("canal", "tower"))
+    for retriever in (shelf.dense, Lexical(), Reranked(shelf.fused)):
+        assert "volcano" not in ids(shelf.find(retriever, "the volcano that erupted", 5, where))
 
 
 def test_an_empty_library_has_no_passages(tmp_path: Path) -> None:
     empty = Shelf(tmp_path, {})
-    assert Merged(Reranked(empty.fused), empty.library).search("anything?", 5) == []
+    assert empty.find(Merged(Reranked(empty.fused)), "anything?", 5) == []
 
 
 def test_what_another_process_committed_is_found_at_once(shelf: Shelf, tmp_path: Path) -> None:
     other = Shelf(tmp_path, {"lighthouse": "The lighthouse shines over the rocks."})
-    assert other.library.seq() != shelf.index.seq
-    assert ids(shelf.dense.search("Where does the lighthouse shine?", 1)) == ["lighthouse"]
-    other.library.delete("lighthouse")
-    assert "lighthouse" not in ids(shelf.dense.search("Where does the lighthouse shine?", 5))
+    assert ids(shelf.find(shelf.dense, "Where does the lighthouse shine?", 1)) == ["lighthouse"]
+    other.library.delete(["lighthouse"])
+    assert "lighthouse" not in ids(shelf.find(shelf.dense, "Where does the lighthouse shine?", 5))
 
 
 def test_fusion_scores_are_the_weighted_sum(shelf: Shelf) -> None:
     question = "Which volcano erupted?"
-    cosines = {p.chunk.id: p.score for p in shelf.dense.search(question, 10)}
-    matches = {p.chunk.id: p.score for p in Lexical(shelf.library).search(question, 10)}
+    cosines = {p.chunk.id: p.score for p in shelf.find(shelf.dense, question, 10)}
+    matches = {p.chunk.id: p.score for p in shelf.find(Lexical(), question, 10)}
     best = max(matches.values())
-    for passage in shelf.fused.search(question, 10):
+    for passage in shelf.find(shelf.fused, question, 10):
         n = passage.chunk.id
         assert passage.score == pytest.approx(0.7 * cosines[n] + 0.3 * matches.get(n, 0) / best, abs=1e-5)
 
@@ -95,14 +97,14 @@ def test_nearness_lifts_the_passage_whose_one_sentence_holds_the_words(tmp_path:
     near = "The red bridge was closed by engineers in spring. Nothing else is here."
     far = "The red house is old. A bridge is near. Shops closed. Engineers met in spring."
     shelf = Shelf(tmp_path, {"far": far, "near": near})
-    found = Reranked(shelf.fused).search("When was the red bridge closed by engineers?", 2)
+    found = shelf.find(Reranked(shelf.fused), "When was the red bridge closed by engineers?", 2)
     assert ids(found) == ["near", "far"]
 
 
 def test_neighbours_of_one_article_are_merged_and_slice_exactly(tmp_path: Path) -> None:
     text = "\n\n".join(f"Paragraph {n} tells of the bridge and of its {n} arches over the river." for n in range(6))
     shelf = Shelf(tmp_path, {"bridge": text})
-    found = Merged(shelf.fused, shelf.library).search("bridge arches river", 4)
+    found = shelf.find(Merged(shelf.fused), "bridge arches river", 4)
     assert any(passage.chunk.text.count("Paragraph") == 2 for passage in found)
     for passage in found:
         assert passage.chunk.span.of(text) == passage.chunk.text
@@ -113,9 +115,9 @@ def test_neighbours_of_one_article_are_merged_and_slice_exactly(tmp_path: Path) 
 
 def test_passages_of_two_revisions_or_articles_are_never_joined(shelf: Shelf) -> None:
     class Two:
-        def search(self, question: str, k: int, where: Where | None = None) -> list[Passage]:
-            a = Chunk(1, "a", "r1", Span(0, 5), "abcde")
-            b = Chunk(2, "a", "r2", Span(5, 9), "fghi")
+        def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
+            a = Chunk("a", "r1", Span(0, 5), "abcde")
+            b = Chunk("a", "r2", Span(5, 9), "fghi")
             return [Passage(a, 2.0), Passage(b, 1.0)]
 
-    assert len(Merged(Two(), shelf.library).search("?", 5)) == 2
+    assert len(shelf.find(Merged(Two()), "?", 5)) == 2

@@ -77,7 +77,7 @@ class OnnxEmbedder:
         """Word pieces of each text, without the two special ones."""
         counts: list[int] = []
         for start in range(0, len(texts), _BATCH):
-            batch = self._tokenizer.encode_batch(list(texts[start : start + _BATCH]), add_special_tokens=False)
+            batch = self._tokenizer.encode_batch_fast(list(texts[start : start + _BATCH]), add_special_tokens=False)
             counts.extend(len(encoding.ids) for encoding in batch)
         return counts
 

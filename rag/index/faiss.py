@@ -1,132 +1,150 @@
-"""The view: exact search by inner product over the library's vectors, with FAISS."""
+"""The view: search by inner product over the library's vectors, with FAISS.
+
+An index is a list of segments that never change, the oldest and largest first. A change of the library
+adds a small segment and marks rows of others as dead, so a view that somebody searches stays what it is.
+Small segments are joined as they come, as in a log-structured merge tree. The first is what was last saved,
+mapped from its file; above ``GRAPH_ROWS`` it has an HNSW graph (Malkov and Yashunin, 2018).
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import faiss
 import numpy as np
 
-from rag.types import Changes, Matrix
+from rag.index.segments import Segment, allowed_table, joined
+from rag.index.snapshots import Snapshots
+from rag.types import Changes, Mark, Matrix, Numbers, Reading
 
-_FORMAT = 1
+GRAPH_ROWS = 100_000
+_NOTHING = Mark(0, 0)
+_STALE = 0.2  # share of rows outside of what is saved, above which it is saved anew
+_SMALL = 10_000  # rows that are saved whatever their share
 
 # One question is one pass over memory: more threads gain little, and while ONNX Runtime's own threads
 # still spin after embedding the question, waiting for FAISS's costs 2 ms.
 faiss.omp_set_num_threads(1)
 
 
-class FaissIndex:
-    """A flat index in ``folder/index.faiss``, described by ``folder/index.json``.
+@dataclass(frozen=True)
+class FaissView:
+    """The vectors of one state of the library. See ``rag.types.View``."""
 
-    The description holds the library's ``identity``, the sequence number and a SHA-256 over all, and is
-    read first: FAISS itself notices almost no corruption. An index that does not fit in any of these
-    is ignored and starts empty at ``seq`` 0; ``apply`` of the library's changes rebuilds it.
-    """
-
-    def __init__(self, folder: Path, *, dim: int, identity: str) -> None:
-        self._path, self._card = folder / "index.faiss", folder / "index.json"
-        self._dim, self._identity = dim, identity
-        self._lock = threading.Lock()
-        self._index = self._load() or self._empty()
-
-    @property
-    def seq(self) -> int:
-        return self._seq
+    mark: Mark
+    segments: tuple[Segment, ...]
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return sum(segment.living for segment in self.segments)
 
-    def _empty(self) -> faiss.IndexIDMap2:
-        self._seq = self._saved = 0
-        return faiss.IndexIDMap2(faiss.IndexFlatIP(self._dim))
-
-    def _load(self) -> faiss.IndexIDMap2 | None:
-        try:
-            card = json.loads(self._card.read_text(encoding="utf-8"))
-            data = self._path.read_bytes()
-        except (OSError, ValueError):
-            return None  # never saved, or half of it: a view can be made again
-        if not isinstance(card, dict) or card.pop("sha256", None) != _digest(card, data):
-            return None
-        if (card.get("format"), card.get("identity"), card.get("dim")) != (_FORMAT, self._identity, self._dim):
-            return None
-        index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
-        self._seq = self._saved = int(card["seq"])
-        return index
-
-    def apply(self, changes: Changes) -> None:
-        """Forgets what was removed, then takes in what was added. Older changes do nothing."""
-        with self._lock:
-            if changes.seq < self._seq:
-                return
-            gone = np.array([*changes.removed, *changes.added], np.int64)
-            if len(gone) and self._index.ntotal:
-                self._index.remove_ids(gone)
-            if changes.added:
-                self._index.add_with_ids(np.ascontiguousarray(changes.vectors), np.array(changes.added, np.int64))
-            self._seq = changes.seq
-
-    def search(self, vector: Matrix, k: int, allowed: Sequence[int] | None = None) -> list[tuple[int, float]]:
-        """The ``k`` ids most similar to ``vector`` (shape ``(dim,)``), best first, of ``allowed`` if given."""
-        with self._lock:
-            if not self._index.ntotal or (allowed is not None and not len(allowed)):
-                return []
-            k = min(k, self._index.ntotal)
-            params = None
-            if allowed is not None:
-                params = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.array(allowed, np.int64)))
-            scores, ids = self._index.search(vector.reshape(1, -1), k, params=params)
-        return [(int(n), float(score)) for n, score in zip(ids[0], scores[0], strict=True) if n != -1]
+    def search(self, vector: Matrix, k: int, allowed: Numbers | None = None) -> list[tuple[int, float]]:
+        """The ``k`` chunk ids most similar to ``vector`` (shape ``(dim,)``), best first, of allowed articles."""
+        table = None if allowed is None else allowed_table(allowed)
+        found = [pair for segment in self.segments for pair in segment.search(vector, k, table)]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def similarities(self, vector: Matrix, ids: Sequence[int]) -> list[float]:
         """The similarity of each of ``ids`` to ``vector``; -1 for one that is not there."""
-        found = []
-        with self._lock:
-            for n in ids:
-                try:
-                    found.append(float(self._index.reconstruct(int(n)) @ vector))
-                except RuntimeError:  # FAISS says so of an id that was removed
-                    found.append(-1.0)
-        return found
+        wanted = np.array(ids, np.int64)
+        scores = np.full(len(wanted), -1.0, np.float32)
+        for segment in self.segments:
+            segment.score(vector, wanted, scores)
+        return [float(score) for score in scores]
 
-    def save(self) -> None:
-        """Writes beside and renames, data before description: a stop in between costs a rebuild only."""
+    def after(self, changes: Changes) -> FaissView:
+        """The view that ``changes`` lead to."""
+        kept = () if changes.whole else self.segments
+        segments = [segment.without(changes.removed) for segment in kept]
+        if len(changes.ids):
+            segments.append(Segment.of(changes.ids, changes.vectors))
+        segments = [segment for segment in segments if segment.living]
+        while len(segments) > 1 and segments[-2].graph is None and segments[-2].rows < 2 * segments[-1].rows:
+            segments[-2:] = [joined(segments[-2:])]
+        return FaissView(changes.mark, tuple(segments))
+
+
+class FaissIndex:
+    """The views of a library, saved in ``folder`` as ``index.json`` and the files that it names.
+
+    What was saved is used where its checksums hold and its mark is one of the library's past; otherwise
+    the index is made anew from the library. Safe for threads; of several processes each has its own.
+    """
+
+    def __init__(self, folder: Path, *, dim: int, graph_rows: int = GRAPH_ROWS) -> None:
+        self._dim, self._graph_rows = dim, graph_rows
+        self._snapshots = Snapshots(folder, dim)
+        self._lock = threading.Lock()
+        self._building = threading.Lock()
+        self._view = FaissView(_NOTHING, ())
+        self._saved = _NOTHING
+        self._load()
+
+    def _load(self) -> bool:
+        """Takes what is saved, if that is newer than what was loaded or saved here last."""
+        if self._snapshots.mark() in (None, self._saved):
+            return False
+        found = self._snapshots.load()
+        if found is None:
+            return False
+        mark, segment = found
         with self._lock:
-            if self._seq == self._saved and self._card.exists():
-                return
-            data = faiss.serialize_index(self._index).tobytes()
-            card = {
-                "format": _FORMAT,
-                "identity": self._identity,
-                "dim": self._dim,
-                "seq": self._seq,
-            }
-            _replace(self._path, data)
-            _replace(self._card, json.dumps(card | {"sha256": _digest(card, data)}).encode())
-            self._saved = self._seq
+            if mark.seq >= self._saved.seq:
+                self._saved = mark
+                self._view = FaissView(mark, (segment,) if segment.living else ())
+        return True
+
+    def at(self, reading: Reading) -> FaissView | None:
+        """The view of ``reading``'s state, made if need be; None when a newer one has been seen."""
+        with self._lock:
+            if self._view.mark != reading.mark:
+                if self._view.mark.seq > reading.mark.seq:
+                    return None
+                self._view = self._view.after(reading.changes(self._view.mark))
+            return self._view
+
+    def save(self, reading: Reading, *, purge: bool = False) -> None:
+        """Writes the state of ``reading`` down, if much has changed; with ``purge`` if anything was removed.
+
+        What is not written is read from the library when the index is next opened.
+        """
+        view = self.at(reading)
+        if view is None or view.mark == self._saved:
+            return
+        first = view.segments[0] if view.segments else None
+        saved = first if first is not None and first.mapped else None
+        if saved is not None and saved.graph is not None:  # a new graph takes minutes: see maintain
+            if purge and saved.living < saved.rows:
+                self._write(self._saved, saved.blanked())
+        elif saved is None or len(view) < _SMALL or len(view) + saved.rows - 2 * saved.living > _STALE * len(view):
+            self._write(view.mark, joined(view.segments, self._dim))
+        elif purge and saved.living < saved.rows:
+            self._write(self._saved, joined([saved]))
+
+    def _write(self, mark: Mark, segment: Segment) -> None:
+        mapped = self._snapshots.write(mark, segment)
+        with self._lock:
+            self._saved = mark
+            self._view = FaissView(mark, (mapped,) if mapped.living else ())
+
+    def maintain(self, reading: Reading) -> None:
+        """What a service does now and then: takes what another process saved, and builds the graph."""
+        self._load()
+        view = self.at(reading)
+        if view is None or len(view) < self._graph_rows or not self._building.acquire(blocking=False):
+            return
+        try:
+            first = view.segments[0]
+            if (
+                first.graph is None
+                or first.living < (1 - _STALE) * len(view)
+                or first.living < (1 - _STALE) * first.rows
+            ):
+                self._write(view.mark, joined(view.segments, self._dim).graphed())
+        finally:
+            self._building.release()
 
     def close(self) -> None:
         """Nothing is lost by closing without ``save``: the library has it all."""
-
-
-def _digest(card: dict[str, object], data: bytes) -> str:
-    """Over the vectors and what the description says of them: a wrong ``seq`` would hide changes."""
-    return hashlib.sha256(json.dumps(card, sort_keys=True).encode() + data).hexdigest()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
-from rag.types import Where
+from rag.types import AsOf, Either, Every, Is, Not, Published, Where
 from rag.words import content_words
 
 _NOT_FTS = re.compile(r"[^\w]")
+_LISTED = "(SELECT value FROM json_each(?))"
 
 
 def match_expression(query: str) -> str:
@@ -16,32 +18,30 @@ def match_expression(query: str) -> str:
     return " OR ".join(f'"{word}"' for word in words if word)
 
 
-def where_clause(where: Where | None) -> tuple[str, list[str]]:
-    """A SELECT of the chunk ids that ``where`` lets through, and its values; "" for all of them."""
-    if where is None or where == Where():
-        return "", []
-    conditions: list[str] = []
-    values: list[str] = []
+def condition(where: Where) -> tuple[str, list[str]]:
+    """``where`` as a condition on ``articles a``, always true or false and never NULL, and its values."""
+    match where:
+        case Published(since, until):
+            days = [("a.day >= ?", since), ("a.day <= ?", until)]
+            given = [(text, day[:10]) for text, day in days if day]
+            return " AND ".join(["a.day IS NOT NULL", *(text for text, _ in given)]), [limit for _, limit in given]
+        case AsOf(day):
+            return "a.day IS NULL OR a.day <= ?", [day[:10]]
+        case Is("tag", values):
+            return f"a.number IN (SELECT t.number FROM tags t WHERE t.tag IN {_LISTED})", [json.dumps(values)]
+        case Is(field, values):
+            column = {"id": "a.id", "publisher": "a.publisher", "language": "a.language"}[field]
+            return f"{column} IS NOT NULL AND {column} IN {_LISTED}", [json.dumps(values)]
+        case Every(parts):
+            return _joined(" AND ", "1", parts)
+        case Either(parts):
+            return _joined(" OR ", "0", parts)
+        case Not(part):
+            text, bound = condition(part)
+            return f"NOT ({text})", bound
 
-    def add(condition: str, *given: str) -> None:
-        conditions.append(condition)
-        values.extend(given)
 
-    if where.published_from:
-        add("substr(r.published_at, 1, 10) >= ?", where.published_from[:10])
-    if where.published_to:
-        add("substr(r.published_at, 1, 10) <= ?", where.published_to[:10])
-    if where.as_of:
-        add("(r.published_at IS NULL OR substr(r.published_at, 1, 10) <= ?)", where.as_of[:10])
-    if where.publisher:
-        add("r.publisher = ?", where.publisher)
-    if where.language:
-        add("r.language = ?", where.language)
-    if where.article_ids:
-        add(f"a.id IN ({','.join('?' * len(where.article_ids))})", *where.article_ids)
-    return (
-        "SELECT c.id FROM chunks c JOIN articles a ON a.id = c.article_id "
-        "JOIN revisions r ON r.article_id = a.id AND r.revision = a.revision "
-        "WHERE " + " AND ".join(conditions),  # the conditions above, nothing from outside
-        values,
-    )
+def _joined(word: str, empty: str, parts: tuple[Where, ...]) -> tuple[str, list[str]]:
+    compiled = [condition(part) for part in parts]
+    values = [value for _, given in compiled for value in given]
+    return word.join(f"({text})" for text, _ in compiled) or empty, values

@@ -2,330 +2,202 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import threading
-import uuid
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+import apsw
 
-from rag.errors import IndexMismatch, LibraryCorrupt, LibraryError, NotFound
-from rag.library.query import match_expression, where_clause
+from rag.errors import IndexMismatch, LibraryCorrupt
+from rag.library.connections import Connections, create, explained, hurried
+from rag.library.reading import SQLiteReading, no_article
 from rag.library.schema import FORMAT, SCHEMA
-from rag.types import Article, Changes, Chunk, Entry, Matrix, Span, Stats, Where
-
-_ARTICLE = "r.article_id, r.title, r.text, r.url, r.published_at, r.publisher, r.language, r.metadata"
-_CURRENT = "FROM articles a JOIN revisions r ON r.article_id = a.id AND r.revision = a.revision"
-_SLICE = 500  # ids in one statement: SQLite's oldest limit on parameters is 999
+from rag.library.upgrades import upgrade
+from rag.library.witness import Witness
+from rag.library.writing import insert, remove
+from rag.types import Article, Changes, Chunk, Entry, Mark, Matrix, Numbers, Stats, Where
 
 
 class SQLiteLibrary:
     """Articles, revisions, chunks, vectors and full text in ``folder/library.db``.
 
     ``fingerprints`` say how chunks and vectors were made; a library that holds chunks made otherwise
-    raises IndexMismatch. Safe for threads: each has its own connection, and WAL lets them read
-    while one writes.
+    raises IndexMismatch. Safe for threads and processes: WAL lets any number read while one writes,
+    and others that want to write wait for it. Each page carries a checksum, so damage raises
+    LibraryCorrupt instead of being read; each text is checked against its revision.
     """
 
     def __init__(self, folder: Path, *, dim: int, fingerprints: dict[str, str]) -> None:
         self.path = folder / "library.db"
         self._dim = dim
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
-        with _explained(self.path):
+        self._connections = Connections(self.path)
+        self._witness = Witness(folder / "library.seq")
+        try:
+            self._open(folder, fingerprints)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, folder: Path, fingerprints: dict[str, str]) -> None:
+        with explained(self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._create()
-        self._check(fingerprints)
-        self.identity = self._meta("identity")
-
-    # -- opening ---------------------------------------------------------------------------------
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA foreign_keys = ON")
-            self._local.db = db
-            with self._lock:
-                self._opened.append(db)
-        return db
-
-    def _create(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        with self._transaction("IMMEDIATE") as db:
-            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-                return
-            for statement in SCHEMA.split(";\n"):
-                if statement.strip():
-                    db.execute(statement)
-            rows = {"format": str(FORMAT), "identity": uuid.uuid4().hex, "seq": "0"}
-            db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
-
-    def _check(self, fingerprints: dict[str, str]) -> None:
-        with _explained(self.path):
-            if (found := self._meta("format")) != str(FORMAT):
-                raise LibraryError(
-                    expected=f"stored format {FORMAT}", found=found, remedy="open it with a newer Quotewell"
-                )
-            empty = self._db.execute("SELECT 1 FROM chunks LIMIT 1").fetchone() is None
-            for key, expected in fingerprints.items():
-                row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-                if row is None or (empty and row[0] != expected):
-                    self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, expected))
-                elif row[0] != expected:
-                    raise IndexMismatch(
-                        expected=f"a library whose {key} is {expected}",
-                        found=f"{row[0]} in {self.path.parent}",
-                        remedy="set QUOTEWELL_EMBEDDER as it was, or ingest into another home",
-                    )
-
-    def _meta(self, key: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            raise LibraryCorrupt(
-                expected=f"{key} in the table meta", found="none", remedy="restore the home from a copy"
-            )
-        return str(row[0])
-
-    @contextmanager
-    def _transaction(self, kind: str = "DEFERRED") -> Iterator[sqlite3.Connection]:
-        """DEFERRED reads one state throughout; IMMEDIATE writes, all or nothing."""
-        with _explained(self.path):
-            db = self._db
-            db.execute(f"BEGIN {kind}")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+            if not self.path.exists():
+                create(self.path, _fill)
+        upgrade(self._connections)
+        noted = self._witness.read()
+        with self._connections.writing() as db:
+            _check(db, fingerprints, self.path)
+        self._witness.check(noted, self.mark)
 
     def close(self) -> None:
-        with self._lock:
-            for db in self._opened:
-                db.close()
-            self._opened.clear()
+        self._connections.close()
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def put(self, batch: Sequence[Entry]) -> int:
-        """Stores each article as its current revision, in one transaction; returns its number."""
-        with self._transaction("IMMEDIATE") as db:
-            seq = self._next_seq(db)
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[apsw.Connection, Mark]]:
+        """A transaction that is one change: all of it, or nothing."""
+        with self._connections.writing() as db:
+            mark = _commit(db)
+            yield db, mark
+            db.execute(
+                "UPDATE commits SET number = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence) WHERE seq = ?",
+                (mark.seq,),
+            )
+        self._witness.write(mark)
+
+    def put(self, batch: Sequence[Entry]) -> Mark:
+        """Stores each article as its current revision, in one transaction."""
+        with self._changing() as (db, mark):
             for entry in batch:
-                _remove_chunks(db, entry.article.id, seq)
-                _insert_article(db, entry.article, seq)
-                _insert_chunks(db, entry.chunks, entry.vectors, seq)
-        return seq
+                remove(db, entry.article.id, mark)
+                insert(db, entry, mark)
+        return mark
 
-    def delete(self, article_id: str) -> int:
-        """Removes the article with all revisions, in one transaction. Raises NotFound."""
-        with self._transaction("IMMEDIATE") as db:
-            seq = self._next_seq(db)
-            _remove_chunks(db, article_id, seq)
-            if not db.execute("DELETE FROM articles WHERE id = ?", (article_id,)).rowcount:
-                raise _no_article(article_id)
-            db.execute("DELETE FROM revisions WHERE article_id = ?", (article_id,))
-        return seq
+    def delete(self, article_ids: Sequence[str]) -> Mark:
+        """Removes these articles with all revisions, in one transaction, out of the file. Raises NotFound."""
+        with self._changing() as (db, mark):
+            for article_id in article_ids:
+                if not remove(db, article_id, mark):
+                    raise no_article(article_id)
+                db.execute("DELETE FROM revisions WHERE article_id = ?", (article_id,))
+        self._empty_log()
+        return mark
 
-    def _next_seq(self, db: sqlite3.Connection) -> int:
-        seq = int(self._meta("seq")) + 1
-        db.execute("UPDATE meta SET value = ? WHERE key = 'seq'", (str(seq),))
-        return seq
+    def prune(self, keep: int = 0) -> int:
+        """Removes all but the newest ``keep`` earlier revisions of each article, and gives the space back.
+
+        Returns how many revisions were removed.
+        """
+        with self._changing() as (db, _):
+            db.execute(
+                "DELETE FROM revisions WHERE rowid IN (SELECT rowid FROM (SELECT r.rowid, row_number() OVER "
+                "(PARTITION BY r.article_id ORDER BY r.seq DESC) AS age FROM revisions r JOIN articles a "
+                "ON a.id = r.article_id WHERE a.revision != r.revision) WHERE age > ?)",
+                (keep,),
+            )
+            count = db.changes()
+        with self._connections.one() as db:
+            db.execute("VACUUM")
+        self._empty_log()
+        return count
+
+    def _empty_log(self) -> None:
+        """What was removed goes out of the write-ahead log too, unless somebody still reads that state."""
+        with self._connections.one() as db, hurried(db):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def rebuild(self) -> None:
+        """Makes the full text anew, and takes this state for the newest that there was."""
+        with self._changing() as (db, _):
+            db.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
 
     # -- reading ---------------------------------------------------------------------------------
 
+    @contextmanager
+    def reading(self) -> Iterator[SQLiteReading]:
+        """One state, however long the block lasts and whatever is written meanwhile."""
+        with self._connections.one() as db:
+            db.execute("BEGIN")
+            yield SQLiteReading(db, self._dim)
+
+    @property
+    def mark(self) -> Mark:
+        with self.reading() as now:
+            return now.mark
+
     def article(self, article_id: str, revision: str | None = None) -> Article:
-        """The current revision, or the one named, by at least 12 of its first digits. Raises NotFound."""
-        with _explained(self.path):
-            row = self._db.execute(
-                f"SELECT {_ARTICLE} FROM articles a JOIN revisions r ON r.article_id = a.id "
-                "WHERE a.id = ?1 AND (r.revision = coalesce(?2, a.revision) "
-                "OR (length(?2) >= 12 AND substr(r.revision, 1, length(?2)) = ?2))",
-                (article_id, revision),
-            ).fetchone()
-        if row is None:
-            raise _no_article(article_id, revision)
-        return _article(row)
+        with self.reading() as now:
+            return now.article(article_id, revision)
 
     def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
-        """Current revisions in the order of their ids, those after ``after``."""
-        with _explained(self.path):
-            rows = self._db.execute(
-                f"SELECT {_ARTICLE} {_CURRENT} WHERE a.id > ? ORDER BY a.id LIMIT ?",
-                (after or "", limit),
-            ).fetchall()
-        return [_article(row) for row in rows]
+        with self.reading() as now:
+            return now.articles(limit=limit, after=after)
 
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
-        """The chunks with these ids, in their order; one that is no longer there is left out."""
-        found: dict[int, Chunk] = {}
-        with self._transaction() as db:
-            for start in range(0, len(ids), _SLICE):
-                some = ids[start : start + _SLICE]
-                rows = db.execute(
-                    "SELECT c.id, c.article_id, a.revision, c.span_start, c.span_end, c.text, c.title, "
-                    "r.url, r.published_at "
-                    "FROM chunks c JOIN articles a ON a.id = c.article_id "
-                    "JOIN revisions r ON r.article_id = a.id AND r.revision = a.revision "
-                    f"WHERE c.id IN ({','.join('?' * len(some))})",
-                    some,
-                )
-                for row in rows:
-                    found[row[0]] = Chunk(row[0], row[1], row[2], Span(row[3], row[4]), *row[5:])
-        return [found[n] for n in ids if n in found]
+        with self.reading() as now:
+            return now.chunks(ids)
+
+    def stored(self, article_id: str) -> tuple[list[Chunk], Matrix]:
+        with self.reading() as now:
+            return now.stored(article_id)
+
+    def copies(self, article_id: str) -> list[Article]:
+        with self.reading() as now:
+            return now.copies(article_id)
 
     def search_text(self, query: str, k: int, where: Where | None = None) -> list[tuple[int, float]]:
-        """The ``k`` best chunks by BM25 (Robertson's, as in FTS5), any word of the query matching."""
-        match = match_expression(query)
-        if not match:
-            return []
-        condition, values = where_clause(where)
-        with _explained(self.path):
-            rows = self._db.execute(
-                "SELECT fulltext.rowid, -bm25(fulltext, 0.5, 1.0) AS score FROM fulltext "
-                + (
-                    f"WHERE fulltext MATCH ? AND fulltext.rowid IN ({condition}) "
-                    if condition
-                    else "WHERE fulltext MATCH ? "
-                )
-                + "ORDER BY score DESC LIMIT ?",
-                (match, *values, k),
-            ).fetchall()
-        return [(int(row[0]), float(row[1])) for row in rows]
+        with self.reading() as now:
+            return now.search_text(query, k, where)
 
-    def allowed(self, where: Where) -> list[int]:
-        """The ids of all chunks that ``where`` lets through."""
-        condition, values = where_clause(where)
-        with _explained(self.path):
-            rows = self._db.execute(condition or "SELECT id FROM chunks", values).fetchall()
-        return [int(row[0]) for row in rows]
+    def allowed(self, where: Where) -> Numbers:
+        with self.reading() as now:
+            return now.allowed(where)
 
-    def seq(self) -> int:
-        """The number of the last change."""
-        with _explained(self.path):
-            return int(self._meta("seq"))
-
-    def changes(self, after: int) -> Changes:
-        """What happened after the change numbered ``after``; ``vectors`` go with ``added``."""
-        with self._transaction() as db:
-            seq = int(self._meta("seq"))
-            removed = [int(row[0]) for row in db.execute("SELECT chunk_id FROM removals WHERE seq > ?", (after,))]
-            rows = db.execute(
-                "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.chunk_id = c.id "
-                "WHERE c.seq > ? ORDER BY c.seq, c.id",
-                (after,),
-            ).fetchall()
-        vectors = np.frombuffer(b"".join(row[1] for row in rows), np.float32).reshape(len(rows), self._dim)
-        return Changes(seq, removed, [int(row[0]) for row in rows], vectors)
+    def changes(self, after: Mark) -> Changes:
+        with self.reading() as now:
+            return now.changes(after)
 
     def stats(self) -> Stats:
-        with self._transaction() as db:
-            articles, revisions, chunks = (
-                int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-                for table in ("articles", "revisions", "chunks")
-            )
-            pages, size = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-            return Stats(articles, revisions, chunks, seq=int(self._meta("seq")), bytes=pages * size)
+        with self.reading() as now:
+            return now.stats()
 
     def problems(self) -> list[str]:
         """What contradicts itself, a line each: pages, references, full text, vectors, spans."""
-        with self._transaction() as db:
-            found = [str(row[0]) for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            found += [f"{row[0]} row {row[1]} refers to nothing" for row in db.execute("PRAGMA foreign_key_check")]
-            odd = db.execute(
-                "SELECT c.id FROM chunks c LEFT JOIN vectors v ON v.chunk_id = c.id "
-                "WHERE v.vector IS NULL OR length(v.vector) != ?",
-                (4 * self._dim,),
-            ).fetchall()
-            found += [f"chunk {row[0]} has no vector of {self._dim} numbers" for row in odd]
-            for row in db.execute(
-                "SELECT c.id, c.article_id FROM chunks c JOIN articles a ON a.id = c.article_id "
-                "JOIN revisions r ON r.article_id = a.id AND r.revision = a.revision "
-                "WHERE substr(r.text, c.span_start + 1, c.span_end - c.span_start) != c.text"
-            ):
-                found.append(f"chunk {row[0]} of {row[1]} is not what its article says")
+        with self.reading() as now:
+            found = list(now.problems())
         try:
-            with self._transaction("IMMEDIATE") as db:
+            with self._connections.writing() as db:
                 db.execute("INSERT INTO fulltext (fulltext, rank) VALUES ('integrity-check', 1)")
         except LibraryCorrupt:
             found.append("the full text does not fit the chunks")
         return found
 
 
-def _insert_article(db: sqlite3.Connection, article: Article, seq: int) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            article.id, article.revision, article.title, article.text, article.url, article.published_at,
-            article.publisher, article.language, json.dumps(dict(article.metadata)), seq,
-        ),
-    )  # fmt: skip
-    db.execute("INSERT OR REPLACE INTO articles VALUES (?, ?)", (article.id, article.revision))
+def _fill(db: apsw.Connection) -> None:
+    db.execute(SCHEMA)
+    db.execute("INSERT INTO meta VALUES ('format', ?)", (str(FORMAT),))
+    _commit(db)
 
 
-def _insert_chunks(db: sqlite3.Connection, chunks: Sequence[Chunk], vectors: Matrix, seq: int) -> None:
-    rows = [(c.id, c.article_id, c.span.start, c.span.end, c.title, c.text, seq) for c in chunks]
-    db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    db.executemany(
-        "INSERT INTO vectors VALUES (?, ?)",
-        [(chunk.id, vector.astype(np.float32).tobytes()) for chunk, vector in zip(chunks, vectors, strict=True)],
-    )
-    db.executemany(
-        "INSERT INTO fulltext (rowid, title, text) VALUES (?, ?, ?)", [(c.id, c.title, c.text) for c in chunks]
-    )
+def _commit(db: apsw.Connection) -> Mark:
+    last = db.execute("SELECT coalesce(max(seq), -1) FROM commits").get
+    mark = Mark(last + 1, secrets.randbits(62))
+    db.execute("INSERT INTO commits VALUES (?, ?, 0)", mark)
+    return mark
 
 
-def _remove_chunks(db: sqlite3.Connection, article_id: str, seq: int) -> None:
-    rows = db.execute("SELECT id, title, text FROM chunks WHERE article_id = ?", (article_id,)).fetchall()
-    db.executemany("INSERT INTO fulltext (fulltext, rowid, title, text) VALUES ('delete', ?, ?, ?)", rows)
-    ids = [(row[0],) for row in rows]
-    db.executemany("DELETE FROM vectors WHERE chunk_id = ?", ids)
-    db.executemany("DELETE FROM chunks WHERE id = ?", ids)
-    db.executemany("INSERT INTO removals VALUES (?, ?)", [(seq, *row) for row in ids])
-
-
-def _article(row: Sequence[str]) -> Article:
-    article_id, title, text, url, published_at, publisher, language, metadata = row
-    return Article(article_id, title, text, url, published_at, publisher, language, json.loads(metadata))
-
-
-def _no_article(article_id: str, revision: str | None = None) -> NotFound:
-    return NotFound(
-        expected="an article in the library",
-        found=f"none with id {article_id!r}" + (f" and revision {revision!r}" if revision else ""),
-        remedy="list them with quotewell articles list, or GET /api/articles",
-    )
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """SQLite's and the system's errors as ours: one line with the remedy."""
-    try:
-        yield
-    except sqlite3.DatabaseError as err:
-        text = str(err)
-        if isinstance(err, sqlite3.OperationalError):
-            remedy = {
-                "database or disk is full": "free some space; nothing that was stored is lost",
-                "attempt to write a readonly database": "make the folder writable, or choose another --home",
-                "unable to open database file": "make the folder writable, or choose another --home",
-                "database is locked": "wait until the other writer has finished, then try again",
-            }.get(text, "run quotewell doctor")
-            raise LibraryError(expected=f"to use the library {path}", found=text, remedy=remedy) from err
-        raise LibraryCorrupt(
-            expected=f"a sound library at {path}", found=text, remedy="restore the home from a copy, or ingest anew"
-        ) from err
-    except OSError as err:
-        raise LibraryError(
-            expected=f"a folder that can be written at {path.parent}",
-            found=err.strerror or str(err),
-            remedy="choose another with --home or QUOTEWELL_HOME",
-        ) from err
+def _check(db: apsw.Connection, fingerprints: dict[str, str], path: Path) -> None:
+    """Raises IndexMismatch when chunks are there that were made otherwise; an empty library takes any."""
+    empty = not db.execute("SELECT 1 FROM articles LIMIT 1").get
+    for key, expected in fingerprints.items():
+        found = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
+        if found is None or (empty and found != expected):
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, expected))
+        elif found != expected:
+            raise IndexMismatch(
+                expected=f"a library whose {key} is {expected}",
+                found=f"{found} in {path.parent}",
+                remedy="set QUOTEWELL_EMBEDDER as it was, or ingest into another home",
+            )

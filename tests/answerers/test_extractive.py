@@ -8,7 +8,6 @@ import pytest
 from rag.answerers.evidence import FEATURES, kind_asked, weigh
 from rag.answerers.extractive import DECLINED, ExtractiveAnswerer
 from rag.build import MODELS
-from rag.chunks import chunk_id
 from rag.embedders.onnx import OnnxEmbedder
 from rag.types import Answer, Chunk, Delta, Passage, Span, text_revision
 
@@ -21,7 +20,7 @@ CANAL = "The canal opened in 1869. Ships pay a toll of several thousand dollars 
 
 def passage(text: str, article_id: str, score: float) -> Passage:
     span, revision = Span(10, 10 + len(text)), text_revision(text)
-    return Passage(Chunk(chunk_id(article_id, revision, span), article_id, revision, span, text, article_id), score)
+    return Passage(Chunk(article_id, revision, span, text, article_id), score)
 
 
 PASSAGES = [passage(VOLCANO, "the mountain", 1.0), passage(CANAL, "the canal", 1.0)]

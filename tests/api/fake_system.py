@@ -134,7 +134,7 @@ class FakeSystem:
 
 def whole_chunk(article: Article) -> Chunk:
     span = Span(0, len(article.text))
-    return Chunk(1, article.id, article.revision, span, article.text, article.title, article.url, article.published_at)
+    return Chunk(article.id, article.revision, span, article.text, article.title, article.url, article.published_at)
 
 
 def answered(question: str, passages: Sequence[Passage], quotes: Sequence[tuple[Passage, Span]]) -> list[Piece]:

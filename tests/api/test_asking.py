@@ -16,7 +16,7 @@ from api import examples
 from api.app import create_app
 from api.wire import AnswerOut, AskIn, SearchIn, SearchOut
 from rag.errors import CitationError, LibraryError, ModelMissing
-from rag.types import Answer, Delta, Turn, Where
+from rag.types import Answer, AsOf, Delta, Either, Every, Is, Not, Published, Turn
 from tests.api.fake_system import FERRY, TEXTS, FakeSystem, failing, quoted
 
 ASK = "When was the first crossing?"
@@ -55,20 +55,29 @@ def test_everything_that_is_asked_for_reaches_the_system(client: TestClient, sys
         "published_from": "2019-01-01",
         "published_to": "2019-12-31T10:00:00Z",
         "publisher": "P",
-        "language": "en",
+        "language": ["en", "de"],
+        "tags": ["sea"],
         "article_ids": ["ferry"],
+        "all": [{"published_from": "2019-02-01"}],
+        "any": [{"tags": "a"}, {}],
+        "not": {"publisher": "Q"},
     }
     history = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     body = {"question": ASK, "k": 3, "where": where, "as_of": "2020-02-29", "history": history}
     assert client.post("/api/ask", json=body).status_code == 200
-    expected = Where("2019-01-01", "2019-12-31T10:00:00Z", "2020-02-29", "P", "en", ("ferry",))
+    parts = (
+        Published("2019-01-01", "2019-12-31T10:00:00Z"), Is("publisher", ("P",)), Is("language", ("en", "de")),
+        Is("tag", ("sea",)), Is("id", ("ferry",)), Published(since="2019-02-01"),
+        Either((Is("tag", ("a",)), Every(()))), Not(Is("publisher", ("Q",))),
+    )  # fmt: skip
+    expected = Every((AsOf("2020-02-29"), Every(parts)))
     assert system.asked == [(ASK, 3, expected, [Turn("user", "a"), Turn("assistant", "b")])]
 
 
 def test_as_of_alone_restricts_too(client: TestClient, system: FakeSystem) -> None:
     client.post("/api/ask", json={"question": ASK, "as_of": "2020-02-29"})
     client.post("/api/ask", json={"question": ASK})
-    assert [where for _, _, where, _ in system.asked] == [Where(as_of="2020-02-29"), None]
+    assert [where for _, _, where, _ in system.asked] == [AsOf("2020-02-29"), None]
 
 
 def test_a_stream_tells_each_citation_before_its_text_and_the_answer_last(client: TestClient) -> None:
@@ -207,7 +216,7 @@ def test_search_gives_passages_and_no_answer(client: TestClient, system: FakeSys
     response = client.post("/api/search", json={"question": ASK, "k": 1, "where": {"language": "en"}})
     (passage,) = SearchOut.model_validate(response.json()).passages
     assert passage.text == FERRY["text"]
-    assert system.asked == [(ASK, 1, Where(language="en"), [])]
+    assert system.asked == [(ASK, 1, Is("language", ("en",)), [])]
     assert client.post("/api/search", json={"question": " "}).json()["code"] == "question"
 
 

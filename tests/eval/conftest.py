@@ -86,7 +86,7 @@ class ScriptedSystem:
 
     def _chunk(self, article_id: str, span: Span) -> Chunk:
         article = self.library.article(article_id)
-        return Chunk(span.start, article.id, article.revision, span, span.of(article.text), article.title)
+        return Chunk(article.id, article.revision, span, span.of(article.text), article.title)
 
     def _cite(self, passage: Passage) -> Citation:
         chunk = passage.chunk

@@ -16,7 +16,7 @@ from eval.subjects import Local
 from rag.build import build
 from rag.errors import NotFound
 from rag.settings import load_settings
-from rag.types import Answer, Article, Span, Turn, Where
+from rag.types import Answer, Article, AsOf, Span, Turn
 
 OPENED = Question("q1", "When did it open?", ("May",), (Evidence("bridge", "opened in May"),), True, "date")
 COST = Question("q2", "What did it cost?", ("3 million",), (Evidence("bridge", "cost 3 million crowns"),), True, "fact")
@@ -70,7 +70,7 @@ def test_a_line_holds_all_that_scoring_needs(scripted: Callable, bridge: Article
 def test_questions_are_asked_as_a_user_would(scripted: Callable, bridge: Article) -> None:
     system = scripted([bridge], SCRIPT)
     lines_of(system, OPENED, WHO)
-    as_of = Where(as_of="2024-05-01")
+    as_of = AsOf("2024-05-01")
     assert system.asked == [(OPENED.question, None, None, ()), (WHO.question, None, as_of, (Turn("user", "Hi"),))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.index.faiss import FaissIndex
-from rag.types import Changes, Matrix
-from tests.fakes import ListIndex
+from rag.index.segments import Segment
+from rag.types import ARTICLE_BITS, Changes, Mark, Matrix, Numbers
+from tests.fakes import ListView
 
 DIM = 16
 
@@ -23,57 +25,136 @@ def vectors(n: int, seed: int) -> Matrix:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def filled(folder: Path, n: int = 30) -> FaissIndex:
-    index = FaissIndex(folder, dim=DIM, identity="lib")
-    index.apply(Changes(1, [], list(range(100, 100 + n)), vectors(n, 1)))
-    return index
+class Log:
+    """What an index reads of a library: a list of changes, and the state after the last."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[Mark, list[int], list[int], Matrix]] = []
+        self.rows: dict[int, Matrix] = {}
+
+    @property
+    def mark(self) -> Mark:
+        return self.steps[-1][0] if self.steps else Mark(0, 0)
+
+    def change(self, removed: list[int], added: list[int], rows: Matrix | None = None) -> None:
+        rows = vectors(len(added), len(self.steps) + 1) if rows is None else rows
+        ids = [number << ARTICLE_BITS for number in added]
+        self.steps.append((Mark(len(self.steps) + 1, random.getrandbits(40)), removed, ids, rows))
+        self.rows = {n: row for n, row in self.rows.items() if n >> ARTICLE_BITS not in removed}
+        self.rows.update(zip(ids, rows, strict=True))
+
+    def changes(self, after: Mark) -> Changes:
+        known = [n for n, step in enumerate(self.steps) if step[0] == after]
+        steps = self.steps[known[0] + 1 :] if known else []
+        removed = np.array([n for step in steps for n in step[1]], np.int64)
+        ids = sorted(n for n in self.rows if not known or any(n in step[2] for step in steps))
+        rows = np.array([self.rows[n] for n in ids], np.float32).reshape(-1, DIM)
+        return Changes(self.mark, not known, removed, np.array(ids, np.int64), rows)
+
+    def oracle(self) -> ListView:
+        return ListView(self.mark, self.rows)
 
 
-@given(st.lists(st.tuples(st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20))), max_size=6), st.integers(1, 25))
-def test_it_agrees_with_brute_force_through_any_changes(tmp_path_factory, steps, k) -> None:  # type: ignore[no-untyped-def]
-    index, oracle = FaissIndex(tmp_path_factory.mktemp("i"), dim=DIM, identity="x"), ListIndex()
-    for seq, (removed, added) in enumerate(steps, start=1):
-        changes = Changes(seq, sorted(removed), sorted(added), vectors(len(added), seq))
-        index.apply(changes)
-        oracle.apply(changes)
-    assert (len(index), index.seq) == (len(oracle), oracle.seq)
+def filled(folder: Path, n: int = 30) -> tuple[FaissIndex, Log]:
+    log = Log()
+    log.change([], list(range(100, 100 + n)), vectors(n, 1))
+    index = FaissIndex(folder, dim=DIM)
+    assert index.at(log) is not None  # type: ignore[arg-type]
+    return index, log
+
+
+def same(index: FaissIndex, log: Log, k: int = 5, allowed: Numbers | None = None) -> None:
+    view, oracle = index.at(log), log.oracle()  # type: ignore[arg-type]
+    assert view is not None and (len(view), view.mark) == (len(oracle), oracle.mark)
     question = vectors(1, 99)[0]
-    for allowed in (None, [1, 3, 5, 7, 99], []):
-        found, expected = index.search(question, k, allowed), oracle.search(question, k, allowed)
-        assert [n for n, _ in found] == [n for n, _ in expected]
-        np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=1e-5)
-    np.testing.assert_allclose(
-        index.similarities(question, range(22)), oracle.similarities(question, range(22)), atol=1e-5
-    )
+    found, expected = view.search(question, k, allowed), oracle.search(question, k, allowed)
+    assert [n for n, _ in found] == [n for n, _ in expected]
+    np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=1e-5)
+    ids = [n << ARTICLE_BITS for n in (1, 2, 3, 100, 101, 9999)]
+    np.testing.assert_allclose(view.similarities(question, ids), oracle.similarities(question, ids), atol=1e-5)
+
+
+@given(data=st.data())
+def test_the_index_agrees_with_the_oracle_whatever_happens(data: st.DataObject, tmp_path_factory: object) -> None:
+    folder = tmp_path_factory.mktemp("index")  # type: ignore[attr-defined]
+    index, log, number = FaissIndex(folder, dim=DIM), Log(), 1
+    for _ in range(data.draw(st.integers(1, 6))):
+        there = sorted({n >> ARTICLE_BITS for n in log.rows})
+        removed = data.draw(st.lists(st.sampled_from(there), unique=True)) if there else []
+        count = data.draw(st.integers(0, 8))
+        log.change(removed, list(range(number, number + count)))
+        number += count
+        action = data.draw(st.sampled_from(["look", "save", "purge", "reopen", "nothing"]))
+        if action in ("save", "purge"):
+            index.save(log, purge=action == "purge")  # type: ignore[arg-type]
+        if action == "reopen":
+            index = FaissIndex(folder, dim=DIM)
+        if action != "nothing":
+            same(index, log, k=data.draw(st.integers(1, 30)))
+    for allowed in ([], [1, 3, 5, 7, 99]):
+        same(index, log, allowed=np.array(allowed, np.int64))
 
 
 def test_a_vector_is_most_like_itself(tmp_path: Path) -> None:
-    found = filled(tmp_path).search(vectors(30, 1)[7], 1)
-    assert found[0][0] == 107 and found[0][1] == pytest.approx(1.0, abs=1e-5)
+    index, log = filled(tmp_path)
+    ((n, score),) = index.at(log).search(vectors(30, 1)[7], 1)  # type: ignore
+    assert n >> ARTICLE_BITS == 107 and score == pytest.approx(1.0, abs=1e-5)
 
 
-def test_a_saved_index_opens_at_its_sequence_number(tmp_path: Path) -> None:
-    index = filled(tmp_path)
-    index.save()
-    again = FaissIndex(tmp_path, dim=DIM, identity="lib")
-    assert (again.seq, len(again)) == (1, 30)
-    question = vectors(1, 5)[0]
-    assert again.search(question, 5) == index.search(question, 5)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.faiss", "index.json"]
+def test_a_view_stays_what_it_was(tmp_path: Path) -> None:
+    index, log = filled(tmp_path)
+    then = index.at(log)  # type: ignore[arg-type]
+    log.change(list(range(100, 120)), [200, 201])
+    now = index.at(log)  # type: ignore[arg-type]
+    assert then is not None and now is not None
+    assert (len(then), len(now)) == (30, 12)
+    assert then.search(vectors(30, 1)[7], 1)[0][0] >> ARTICLE_BITS == 107
+
+
+def test_a_saved_index_opens_at_its_state(tmp_path: Path) -> None:
+    index, log = filled(tmp_path)
+    index.save(log)  # type: ignore[arg-type]
+    log.changes = None  # type: ignore[method-assign, assignment]  # nothing more is asked of the library
+    same(FaissIndex(tmp_path, dim=DIM), log)
+    names = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
+    assert names == ["index", "index", "index.json", "index.lock"]
+
+
+def test_what_is_not_saved_is_read_from_the_library(tmp_path: Path) -> None:
+    index, log = filled(tmp_path)
+    index.save(log)  # type: ignore[arg-type]
+    log.change([101], [300])
+    same(FaissIndex(tmp_path, dim=DIM), log)
 
 
 def test_an_index_that_does_not_fit_starts_afresh(tmp_path: Path) -> None:
-    filled(tmp_path).save()
-    assert FaissIndex(tmp_path, dim=DIM, identity="another library").seq == 0
-    assert len(FaissIndex(tmp_path, dim=DIM + 1, identity="lib")) == 0
+    index, log = filled(tmp_path)
+    index.save(log)  # type: ignore[arg-type]
+    other = Log()
+    other.change([], [1, 2, 3])
+    same(FaissIndex(tmp_path, dim=DIM), other)
+    wider = FaissIndex(tmp_path, dim=DIM + 1)
+    assert len(wider._view) == 0
     card = json.loads((tmp_path / "index.json").read_text())
-    (tmp_path / "index.json").write_text(json.dumps(card | {"seq": 2}))
-    assert len(FaissIndex(tmp_path, dim=DIM, identity="lib")) == 0
+    (tmp_path / "index.json").write_text(json.dumps(card | {"mark": [2, 3]}))
+    assert len(FaissIndex(tmp_path, dim=DIM)._view) == 0
+
+
+def test_what_was_removed_leaves_the_file(tmp_path: Path) -> None:
+    index, log = filled(tmp_path)
+    index.save(log)  # type: ignore[arg-type]
+    secret = log.rows[107 << ARTICLE_BITS].tobytes()
+    assert any(secret in path.read_bytes() for path in tmp_path.iterdir())
+    log.change([107], [])
+    index.save(log, purge=True)  # type: ignore[arg-type]
+    assert not any(secret in path.read_bytes() for path in tmp_path.iterdir())
+    same(index, log)
 
 
 def test_damage_is_noticed_before_faiss_reads_a_byte(tmp_path: Path) -> None:
-    filled(tmp_path).save()
-    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    index, log = filled(tmp_path)
+    index.save(log)  # type: ignore[arg-type]
+    files = {path: path.read_bytes() for path in tmp_path.iterdir() if path.stat().st_size}
     rng = random.Random(0)
     for _ in range(200):
         path, data = rng.choice(sorted(files.items()))
@@ -82,7 +163,77 @@ def test_damage_is_noticed_before_faiss_reads_a_byte(tmp_path: Path) -> None:
         else:
             at = rng.randrange(len(data))
             path.write_bytes(data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :])
-        index = FaissIndex(tmp_path, dim=DIM, identity="lib")
-        if len(index):  # a flip in the description that changes nothing that matters
-            assert index.search(vectors(30, 1)[3], 1)[0][0] == 103
+        same(FaissIndex(tmp_path, dim=DIM), log)
         path.write_bytes(data)
+
+
+def test_above_its_limit_a_graph_finds_what_brute_force_finds(tmp_path: Path) -> None:
+    log = Log()
+    log.change([], list(range(1, 2001)), vectors(2000, 1))
+    index = FaissIndex(tmp_path, dim=DIM, graph_rows=1000)
+    index.maintain(log)  # type: ignore[arg-type]
+    view = index.at(log)  # type: ignore[arg-type]
+    assert view is not None and view.segments[0].graph is not None
+    log.change(list(range(1, 100)), [3000, 3001])
+    opened = FaissIndex(tmp_path, dim=DIM, graph_rows=1000)
+    for one in (index, opened):
+        assert one.at(log).segments[0].graph is not None  # type: ignore
+        for allowed in (None, np.arange(50, 1500), np.arange(500, 520)):
+            found = hits = 0
+            for question in vectors(50, 7):
+                expected = {n for n, _ in log.oracle().search(question, 10, allowed)}
+                near = one.at(log).search(question, 10, allowed)  # type: ignore
+                assert all(n in log.rows and (allowed is None or n >> ARTICLE_BITS in allowed) for n, _ in near)
+                hits += len(expected & {n for n, _ in near})
+                found += len(expected)
+            assert hits >= 0.95 * found
+    log.change([1500], [])
+    index.save(log, purge=True)  # type: ignore[arg-type]
+    assert index.at(log).segments[0].graph is not None  # type: ignore
+    assert 1500 << ARTICLE_BITS not in {n for n, _ in index.at(log).search(vectors(2000, 1)[1499], 50)}  # type: ignore
+
+
+def test_what_another_process_saved_is_taken_over(tmp_path: Path) -> None:
+    index, log = filled(tmp_path)
+    other = FaissIndex(tmp_path, dim=DIM)
+    other.save(log)  # type: ignore[arg-type]
+    assert not index.at(log).segments[0].mapped  # type: ignore
+    index.maintain(log)  # type: ignore[arg-type]
+    assert index.at(log).segments[0].mapped  # type: ignore
+    same(index, log)
+
+
+def test_threads_search_while_changes_come(tmp_path: Path) -> None:
+    index, log = filled(tmp_path, 500)
+    failures: list[BaseException] = []
+    question = vectors(1, 99)[0]
+
+    def search() -> None:
+        try:
+            for _ in range(200):
+                view = index._view
+                assert len(view.search(question, 1000)) == len(view)
+        except (AssertionError, RuntimeError) as err:
+            failures.append(err)
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for n in range(60):
+        log.change([100 + n], [1000 + n])
+        index.at(log)  # type: ignore[arg-type]
+    for thread in threads:
+        thread.join()
+    assert not failures
+    same(index, log)
+
+
+def test_joining_keeps_few_segments(tmp_path: Path) -> None:
+    index, log = filled(tmp_path, 1)
+    for n in range(200):
+        log.change([], [1000 + n])
+        index.at(log)  # type: ignore[arg-type]
+    view = index.at(log)  # type: ignore[arg-type]
+    assert view is not None and len(view.segments) <= 9
+    assert all(isinstance(segment, Segment) for segment in view.segments)
+    same(index, log)

@@ -1,76 +1,38 @@
-"""The contract of a Library, on values, and what SQLite's must stand on its own."""
+"""What SQLite's library must stand beyond the contract: files, damage, other processes, old formats."""
 
 from __future__ import annotations
 
-import sqlite3
+import shutil
 import threading
 from pathlib import Path
 
+import apsw
 import numpy as np
 import pytest
 
-from rag.chunks import Splitter
-from rag.errors import IndexMismatch, LibraryCorrupt, LibraryError, NotFound
+from rag.errors import IndexMismatch, LibraryCorrupt, LibraryError
 from rag.library.sqlite import SQLiteLibrary
-from rag.types import Article, Entry, Where
-from tests.fakes import HashEmbedder, article
+from rag.types import Article, Entry, Is, Mark
+from tests.fakes import article
+from tests.library.engines import EMBEDDER, entry
 
-EMBEDDER = HashEmbedder()
-SPLITTER = Splitter(EMBEDDER.count_pieces, EMBEDDER.window)
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def library(folder: Path, **fingerprints: str) -> SQLiteLibrary:
     return SQLiteLibrary(folder, dim=EMBEDDER.dim, fingerprints=fingerprints or {"embedder": "hash/1"})
 
 
-def entry(source: Article) -> Entry:
-    chunks = SPLITTER.split(source)
-    return Entry(source, chunks, EMBEDDER.embed_passages(SPLITTER.passage_texts(chunks)))
-
-
 def test_what_was_put_is_there_after_reopening(tmp_path: Path) -> None:
     source = article("a", "Ein Satz über Größe 😀.", "Titel", url="https://example.org", published_at="2018-10-24")
     first = library(tmp_path)
-    assert first.put([entry(source)]) == 1
+    mark = first.put([entry(source)])
     first.close()
     again = library(tmp_path)
-    assert again.article("a") == source
-    assert again.identity == first.identity
-    assert again.stats().articles == again.stats().revisions == 1
-    changes = again.changes(0)
-    chunk = again.chunks(changes.added)[0]
-    assert (chunk.text, chunk.title, chunk.url, chunk.published_at) == (source.text, "Titel", source.url, "2018-10-24")
+    assert (again.article("a"), again.mark) == (source, mark)
+    changes = again.changes(Mark(0, 0))
     np.testing.assert_array_equal(changes.vectors, entry(source).vectors)
     assert again.problems() == []
-
-
-def test_an_update_replaces_chunks_and_keeps_the_old_revision_readable(tmp_path: Path) -> None:
-    store = library(tmp_path)
-    old, new = article("a", "The bridge opens in May."), article("a", "The bridge opens in June.")
-    store.put([entry(old)])
-    before = store.changes(0)
-    store.put([entry(new)])
-    changes = store.changes(before.seq)
-    assert list(changes.removed) == list(before.added)
-    assert [chunk.text for chunk in store.chunks(changes.added)] == [new.text]
-    assert (store.article("a"), store.article("a", old.revision)) == (new, old)
-    assert store.search_text("May", 5) == []
-    assert len(store.search_text("June", 5)) == 1
-    assert store.problems() == []
-
-
-def test_a_deleted_article_is_nowhere(tmp_path: Path) -> None:
-    store = library(tmp_path)
-    store.put([entry(article("a", "Alpha text.")), entry(article("b", "Beta text."))])
-    store.delete("a")
-    assert [found.id for found in store.articles(limit=10)] == ["b"]
-    assert store.search_text("alpha", 5) == []
-    assert store.stats().revisions == 1
-    with pytest.raises(NotFound, match="none with id 'a'"):
-        store.article("a")
-    with pytest.raises(NotFound):
-        store.delete("a")
-    assert store.seq() == 2, "a delete that found nothing is no change"
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -78,8 +40,8 @@ def test_a_batch_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
     good, bad = entry(article("a", "Fine.")), entry(article("b", "Not fine."))
     with pytest.raises(ValueError, match="zip"):
         store.put([good, Entry(bad.article, bad.chunks, bad.vectors[:0])])
-    assert store.stats().articles == store.seq() == 0
-    assert store.put([good]) == 1
+    assert store.stats().articles == store.mark.seq == 0
+    assert store.put([good]).seq == 1
 
 
 def test_text_search_ranks_rare_words_over_common_ones(tmp_path: Path) -> None:
@@ -88,38 +50,6 @@ def test_text_search_ranks_rare_words_over_common_ones(tmp_path: Path) -> None:
     store.put([entry(article(name, text)) for name, text in texts.items()])
     ranked = [chunk.article_id for chunk in store.chunks([n for n, _ in store.search_text("volcanoes canal", 3)])]
     assert ranked[0] == "c" and len(ranked) == 3
-
-
-@pytest.mark.parametrize(
-    "query", ["", "?!", '"', "NEAR(", "a* OR b", "x AND NOT y", "col:umn", "'; DROP TABLE meta; --"]
-)
-def test_no_query_is_read_as_a_command(tmp_path: Path, query: str) -> None:
-    store = library(tmp_path)
-    store.put([entry(article("a", "Some text."))])
-    store.search_text(query, 5)
-    assert store.problems() == []
-
-
-def test_filters(tmp_path: Path) -> None:
-    store = library(tmp_path)
-    dated = {"old": "2018-01-05", "new": "2019-06-01T10:00:00Z", "none": None}
-    for name, date in dated.items():
-        source = Article(name, "", f"Canal {name}.", published_at=date, publisher=name.upper(), language="en")
-        store.put([entry(source)])
-
-    def found(where: Where) -> set[str]:
-        ids = store.allowed(where)
-        assert {n for n, _ in store.search_text("canal", 9, where)} == set(ids)
-        return {chunk.article_id for chunk in store.chunks(ids)}
-
-    assert found(Where()) == {"old", "new", "none"}
-    assert found(Where(published_from="2018-02-01")) == {"new"}
-    assert found(Where(published_to="2018-12-31")) == {"old"}
-    assert found(Where(published_to="2019-06-01")) == {"old", "new"}
-    assert found(Where(as_of="2018-12-31")) == {"old", "none"}
-    assert found(Where(publisher="NEW")) == {"new"}
-    assert found(Where(article_ids=("old", "none"), language="en")) == {"old", "none"}
-    assert found(Where(language="de")) == set()
 
 
 def test_another_embedder_is_refused_unless_the_library_is_empty(tmp_path: Path) -> None:
@@ -148,8 +78,9 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
 def test_a_full_disk_refuses_the_batch_and_keeps_what_is_stored(tmp_path: Path) -> None:
     store = library(tmp_path)
     store.put([entry(article("a", "Stored."))])
-    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
-    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite then answers as for a full disk
+    with store._connections.one() as db:
+        pages = db.execute("PRAGMA page_count").get
+        db.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite then answers as for a full disk
     with pytest.raises(LibraryError, match="database or disk is full; free some space"):
         store.put([entry(article("b", "More text than fits. " * 2000))])
     assert store.article("a").text == "Stored."
@@ -159,10 +90,29 @@ def test_a_full_disk_refuses_the_batch_and_keeps_what_is_stored(tmp_path: Path) 
 def test_doctoring_finds_what_was_altered(tmp_path: Path) -> None:
     store = library(tmp_path)
     store.put([entry(article("a", "The true text."))])
-    store._db.execute("UPDATE chunks SET text = 'A false text.'")
+    with store._connections.one() as db:
+        db.execute("UPDATE chunks SET text = 'A false text.'")
     problems = store.problems()
     assert any("not what its article says" in line for line in problems)
     assert any("full text does not fit" in line for line in problems)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("DELETE FROM vectors", "has no vector"),
+        ("DELETE FROM chunks WHERE id = (SELECT max(id) FROM chunks)", "chunks, not"),
+        ("INSERT INTO tags VALUES ('x', 99)", "rows of tags belong to no article"),
+        ("UPDATE revisions SET text = 'Another text.'", "as it was stored"),
+        ("PRAGMA foreign_keys = OFF; DELETE FROM revisions", "refers to nothing"),
+    ],
+)
+def test_doctoring_checks_each_thing_against_the_others(tmp_path: Path, damage: str, told: str) -> None:
+    store = library(tmp_path)
+    store.put([entry(article("a", "The true text."))])
+    with store._connections.one() as db:
+        db.execute(damage)
+    assert any(told in line for line in store.problems())
 
 
 def test_threads_read_while_one_writes(tmp_path: Path) -> None:
@@ -174,7 +124,7 @@ def test_threads_read_while_one_writes(tmp_path: Path) -> None:
         try:
             for _ in range(100):
                 assert store.article("a").text.startswith("Text")
-        except (AssertionError, LibraryError, sqlite3.Error) as err:
+        except (AssertionError, LibraryError, apsw.Error) as err:
             failures.append(err)
 
     readers = [threading.Thread(target=read) for _ in range(4)]
@@ -185,3 +135,123 @@ def test_threads_read_while_one_writes(tmp_path: Path) -> None:
     for thread in readers:
         thread.join()
     assert not failures
+
+
+def test_a_text_that_is_not_its_revision_is_never_shown(tmp_path: Path) -> None:
+    store = library(tmp_path)
+    store.put([entry(article("a", "The true text."))])
+    with store._connections.one() as db:
+        db.execute("UPDATE revisions SET text = 'A false text.'")
+    with pytest.raises(LibraryCorrupt, match="article a as it was stored"):
+        store.article("a")
+
+
+def test_every_page_is_checked_when_it_is_read(tmp_path: Path) -> None:
+    store = library(tmp_path)
+    store.put([entry(article("a", "The true text is here."))])
+    store.close()
+    data = (tmp_path / "library.db").read_bytes()
+    (tmp_path / "library.db").write_bytes(data.replace(b"true", b"trve"))
+    with pytest.raises(LibraryCorrupt, match="a page whose checksum is wrong"):
+        library(tmp_path).article("a")
+
+
+def test_a_change_that_is_lost_is_missed(tmp_path: Path) -> None:
+    """A damaged write-ahead log ends, to SQLite, before the damage; so does one that was not copied."""
+    store = library(tmp_path / "a")
+    store.put([entry(article("a", "First."))])
+    store.put([entry(article("b", "Second."))])
+    shutil.copytree(tmp_path / "a", tmp_path / "b")  # while it is open
+    log = tmp_path / "b" / "library.db-wal"
+    log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
+    with pytest.raises(LibraryCorrupt, match="expected change 2, which was committed"):
+        library(tmp_path / "b")
+    log.unlink(missing_ok=True)
+    with pytest.raises(LibraryCorrupt, match="or the folder was copied in use"):
+        library(tmp_path / "b")
+
+
+def test_a_copy_in_use_that_is_whole_opens(tmp_path: Path) -> None:
+    store = library(tmp_path / "a")
+    store.put([entry(article("a", "First."))])
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert library(tmp_path / "b").article("a").text == "First."
+
+
+def test_what_was_deleted_is_in_no_file(tmp_path: Path) -> None:
+    store = library(tmp_path)
+    secret = Article("zzyzx-id", "Xyzzy title", "The plugh was hidden. Nobody knows.", metadata={"tags": ["frobozz"]})
+    store.put([entry(article(f"n{n}", f"Filler text number {n}. " * 50)) for n in range(20)])
+    store.put([entry(secret)])
+    store.put([entry(Article("zzyzx-id", "Xyzzy title", "The plugh was found.", metadata={"tags": ["frobozz"]}))])
+    words = (b"zzyzx", b"plugh", b"frobozz", entry(secret).vectors[0].tobytes())
+    assert all(word in every_byte(tmp_path) for word in words)
+    store.delete(["zzyzx-id"])
+    assert [word for word in words if word in every_byte(tmp_path)] == []
+    store.close()
+    assert [word for word in words if word in every_byte(tmp_path)] == []
+
+
+def every_byte(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def test_what_was_pruned_is_in_no_file(tmp_path: Path) -> None:
+    store = library(tmp_path)
+    store.put([entry(article("a", "The plugh was hidden."))])
+    store.put([entry(article("a", "It was found."))])
+    assert b"plugh" in every_byte(tmp_path)
+    assert store.prune() == 1
+    assert b"plugh" not in every_byte(tmp_path)
+
+
+def test_ten_thousand_puts_of_one_id_leave_the_last(tmp_path: Path) -> None:
+    store = library(tmp_path)
+    entries = [entry(article("a", f"Text {n}.")) for n in range(10_000)]
+    for start in range(0, 10_000, 500):
+        store.put(entries[start : start + 500])
+    assert store.article("a").text == "Text 9999."
+    assert (store.stats().articles, store.stats().chunks, store.stats().revisions) == (1, 1, 10_000)
+
+
+def test_the_first_format_still_opens(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN / "format1", tmp_path / "home")
+    store = library(tmp_path / "home")
+    assert [one.id for one in store.articles(limit=9)] == ["bridge", "grüße/1", "tagged"]
+    assert store.article("bridge").text == "The bridge opens in June. It was built by the town."
+    assert store.article("bridge").published_at == "2018-11-02"
+    assert len(store.search_text("bridge June", 5)) == 1
+    assert len(store.allowed(Is("tag", ("hills",)))) == 1
+    assert store.stats().revisions == 4
+    np.testing.assert_array_equal(store.stored("tagged")[1], entry(store.article("tagged")).vectors)
+    assert store.problems() == []
+    store.put([entry(article("new", "A new text."))])
+    store.close()
+    with library(tmp_path / "home")._connections.one() as db:
+        assert db.execute("PRAGMA checksum_verification").get == "1"
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    store = library(tmp_path)
+    with store._connections.one() as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    with pytest.raises(LibraryError, match="open it with a newer Quotewell"):
+        library(tmp_path)
+
+
+def test_many_may_make_one_home_at_once(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def make(n: int) -> None:
+        try:
+            library(tmp_path / "home").put([entry(article(f"a{n}", f"Text {n}."))])
+        except (LibraryError, apsw.Error) as err:
+            failures.append(err)
+
+    threads = [threading.Thread(target=make, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert library(tmp_path / "home").stats().articles == 8
