@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Lifespan
 
 from api import problems, routes_articles, routes_ask, routes_health, routes_openai, routes_pages
 from api.limits import Guard, add_headers
@@ -23,9 +24,10 @@ _DESCRIPTION = (
 _ROUTES = (routes_ask, routes_articles, routes_openai, routes_health, routes_pages)
 
 
-def create_app(system: System) -> FastAPI:
+def create_app(system: System, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """The application. ``system`` stays the caller's: it is used here, and closed by whoever made it."""
     app = FastAPI(
+        lifespan=lifespan,
         title="Quotewell",
         version=installed_version(),
         description=_DESCRIPTION,

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
+from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.system import System
 from rag.build import build
-from rag.errors import PortInUse, UsageError
-from rag.settings import load_settings
+from rag.errors import PortInUse, QuotewellError, UsageError
+from rag.settings import Settings, load_settings
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_FOLLOW = 0.1  # seconds between looks at what others committed
 _GRACE = 5  # seconds that answers under way have to end in
 
 
@@ -32,14 +37,17 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.", show_default="8000")
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer side by side.")] = 1,
 ) -> None:
     """Serve the API and the page over HTTP, until stopped."""
     settings = load_settings(home=home, host=host, port=port or None)
-    with (
-        closing(listen(settings.host, 0 if port == 0 else settings.port)) as listener,
-        closing(build(settings)) as system,
-    ):
-        _run(system, listener, settings.host)
+    with closing(listen(settings.host, 0 if port == 0 else settings.port)) as listener:
+        with closing(build(settings)) as system:
+            message = _greeting(system, listener, settings.host)
+            if workers == 1:
+                _run(system, listener, message)
+                return
+        _run_several(settings, listener, message, workers)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -86,7 +94,7 @@ class _Server(uvicorn.Server):
             Console(highlight=False).print(self._message, soft_wrap=True, markup=False)
 
 
-def _run(system: System, listener: socket.socket, host: str) -> None:
+def _greeting(system: System, listener: socket.socket, host: str) -> str:
     for reason in system.ready():  # asks a question too, so the first one from outside does not wait
         Console(stderr=True).print(f"not ready: {reason}", soft_wrap=True, markup=False, highlight=False)
     articles = system.library.stats().articles
@@ -95,11 +103,65 @@ def _run(system: System, listener: socket.socket, host: str) -> None:
     message = f"Quotewell serves {count} at http://{shown}:{listener.getsockname()[1]}  (API at /docs)"
     if host not in _LOOPBACK:
         message += "\nWhoever reaches this address can read, add and delete articles: there is no sign-in yet."
-    config = uvicorn.Config(
-        create_app(system), access_log=False, log_level="warning", timeout_graceful_shutdown=_GRACE, server_header=False
+    return message
+
+
+def _config(app: FastAPI | str, *, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
     )
+
+
+def _run(system: System, listener: socket.socket, message: str) -> None:
+    with _signals_end_it_cleanly(), kept_up(system):
+        _Server(_config(create_app(system)), message).run(sockets=[listener])
+
+
+def _run_several(settings: Settings, listener: socket.socket, message: str, workers: int) -> None:
+    """Each process opens the collection for itself; they share the socket, and what is mapped of the index."""
+    for name in ("home", "host", "port"):
+        os.environ[f"QUOTEWELL_{name.upper()}"] = str(getattr(settings, name))
+    config = _config("api.server:worker", workers=workers)
+    Console(highlight=False).print(f"{message}, with {workers} processes", soft_wrap=True, markup=False)
     with _signals_end_it_cleanly():
-        _Server(config, message).run(sockets=[listener])
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def worker() -> FastAPI:
+    """The application of one of several processes, with a collection of its own."""
+    system = build(load_settings())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with closing(system), kept_up(system):
+            yield
+
+    return create_app(system, lifespan=lifespan)
+
+
+@contextmanager
+def kept_up(system: System) -> Iterator[None]:
+    """Takes in what other processes commit, in the background: no question has to wait for it."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.wait(_FOLLOW):
+            with suppress(QuotewellError):  # whoever asks is told
+                system.keep_up()
+
+    thread = threading.Thread(target=follow, name="keep-up", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager

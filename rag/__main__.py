@@ -6,8 +6,10 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from datetime import date
 from importlib.metadata import entry_points
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated, Any
 
 import typer
@@ -19,10 +21,11 @@ from typer._click.core import Command, Context  # typer brings its own click
 from typer.core import TyperGroup
 
 from rag.build import System, build
+from rag.build import rebuild as build_anew
 from rag.doctor import examine
-from rag.errors import NotFound, QuotewellError
-from rag.settings import load_settings
-from rag.types import Answer, Article, Citation, Outcome, Receipt
+from rag.errors import NotFound, QuotewellError, UsageError
+from rag.settings import Settings, load_settings
+from rag.types import Answer, Article, AsOf, Citation, Every, Is, Outcome, Published, Receipt, Where
 from rag.wire import answer_out, article_out, passage_out, receipt_out
 
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of the collection.", show_default="./.quotewell")]
@@ -83,6 +86,10 @@ def _open(home: Path | None) -> System:
 
 
 def _open_existing(home: Path | None) -> System:
+    return build(_settings_of_existing(home))
+
+
+def _settings_of_existing(home: Path | None) -> Settings:
     """Raises NotFound where nothing was ever put in: asking makes no folders."""
     settings = load_settings(home=home)
     if not (settings.home / "library.db").exists():
@@ -91,7 +98,7 @@ def _open_existing(home: Path | None) -> System:
             found="none",
             remedy="make one with quotewell ingest PATH, or name another with --home",
         )
-    return build(settings)
+    return settings
 
 
 def _console() -> Console:
@@ -116,19 +123,25 @@ def ingest(
         TextColumn("indexing"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     ) as progress:
         out = progress.console if sys.stdout.isatty() else Console()
-        bar = progress.add_task("indexing", total=_expected(sources))
-        items = progress.track((item for source in sources for item in system.read(source)), task_id=bar)
-        for receipt in system.ingest(items):
+        bar = progress.add_task("indexing", total=_expected(sources), rate="")
+        started, chunks = perf_counter(), 0
+        for receipt in system.ingest(item for source in sources for item in system.read(source)):
             counts[receipt.outcome] += 1
+            chunks += receipt.chunks if receipt.outcome != "unchanged" else 0
+            progress.update(
+                bar, advance=1, rate=f"{chunks / (perf_counter() - started):.0f} chunks/s" if chunks else ""
+            )
             if as_json:
                 _print_json(receipt_out(receipt))
             else:
                 out.print(_receipt_line(receipt), soft_wrap=True)
+    system.keep_up()
     if not as_json:
         stats = system.library.stats()
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing found"
@@ -138,13 +151,22 @@ def ingest(
         raise typer.Exit(1)
 
 
+def _rate(chunks: int, started: float) -> str:
+    return f"{chunks / (perf_counter() - started):.0f} chunks/s" if chunks else ""
+
+
 def _expected(sources: list[str]) -> int | None:
-    """How many articles will come, where it can be told without reading: a file each."""
+    """How many articles will come, where it can be told in little time: a file each, or a line of JSON lines each."""
     paths = [Path(source) for source in sources]
     files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
-    if any(not path.exists() or file.suffix in (".jsonl", ".ndjson", ".json") for path in paths for file in files):
+    if any(not path.exists() for path in paths) or any(file.suffix == ".json" for file in files):
         return None
-    return len(files)
+    return sum(_lines(file) if file.suffix in (".jsonl", ".ndjson") else 1 for file in files)
+
+
+def _lines(file: Path) -> int:
+    with file.open("rb") as data:
+        return sum(1 for line in data if line.strip())
 
 
 def _receipt_line(receipt: Receipt) -> Text:
@@ -154,15 +176,44 @@ def _receipt_line(receipt: Receipt) -> Text:
     return line
 
 
+def _where(since: str | None, until: str | None, as_of: str | None, *names: list[str] | None) -> Where | None:
+    """What the options of a search let through; of one that is given twice, either. Raises UsageError."""
+    for day in filter(None, (since, until, as_of)):
+        try:
+            date.fromisoformat(day)
+        except ValueError as err:
+            raise UsageError(expected="a day such as 2018-10-24", found=day, remedy="write it so") from err
+    parts: list[Where] = [Published(since, until)] if since or until else []
+    parts += [AsOf(as_of)] if as_of else []
+    given = zip(("publisher", "language", "tag"), names, strict=True)
+    parts += [Is(field, tuple(values)) for field, values in given if values]  # type: ignore[arg-type]
+    return Every(tuple(parts)) if parts else None
+
+
+Since = Annotated[str | None, typer.Option("--from", metavar="DAY", help="Published on this day or later.")]
+Until = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Published on this day or earlier.")]
+AsOfDay = Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="As if it were this day.")]
+Publisher = Annotated[list[str] | None, typer.Option(help="Only this publisher; may be given several times.")]
+Language = Annotated[list[str] | None, typer.Option(help="Only this language; may be given several times.")]
+Tag = Annotated[list[str] | None, typer.Option(help="Only articles with this tag; may be given several times.")]
+
+
 @app.command()
 def ask(
     question: Annotated[str, typer.Argument(help="One question, in quotes.")],
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOfDay = None,
+    publisher: Publisher = None,
+    language: Language = None,
+    tag: Tag = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Ask the articles: the answer, then its numbered quotes."""
+    where = _where(since, until, as_of, publisher, language, tag)
     system = _open_existing(home)
-    answer = next(piece for piece in system.ask(question) if isinstance(piece, Answer))
+    answer = next(piece for piece in system.ask(question, where=where) if isinstance(piece, Answer))
     if as_json:
         _print_json(answer_out(answer))
     else:
@@ -218,12 +269,19 @@ def _shortened(text: str, most: int = 160) -> str:
 def search(
     question: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="Passages to show.")] = 5,
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOfDay = None,
+    publisher: Publisher = None,
+    language: Language = None,
+    tag: Tag = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Show the passages that fit a question best, with their scores."""
+    where = _where(since, until, as_of, publisher, language, tag)
     system = _open_existing(home)
-    passages = system.search(question, k=k)
+    passages = system.search(question, k=k, where=where)
     if as_json:
         _print_json({"passages": [passage_out(passage) for passage in passages]})
     else:
@@ -283,22 +341,96 @@ def show_article(
 
 @articles.command("delete")
 def delete_article(
-    article_id: Annotated[str, typer.Argument(help="Id, as in the list.")], home: Home = None, as_json: Json = False
+    article_ids: Annotated[list[str], typer.Argument(help="Ids, as in the list.")],
+    home: Home = None,
+    as_json: Json = False,
 ) -> None:
-    """Remove an article and all its revisions."""
+    """Remove articles with all their revisions, out of every file; all of them or, if one is not there, none."""
     system = _open_existing(home)
-    system.delete(article_id)
-    if as_json:
-        _print_json({"id": article_id, "outcome": "deleted"})
-    else:
-        Console().print(Text(f"deleted {article_id}"))
+    system.delete(*article_ids)
+    for article_id in article_ids:
+        if as_json:
+            _print_json({"id": article_id, "outcome": "deleted"})
+        else:
+            Console().print(Text(f"deleted {article_id}"))
     system.close()
 
 
 @app.command()
-def doctor(home: Home = None, as_json: Json = False) -> None:
+def prune(
+    keep: Annotated[int, typer.Option(min=0, help="Earlier revisions of each article to keep.")] = 0,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Remove earlier revisions, which old citations may name, and give their space back."""
+    system = _open_existing(home)
+    count = system.prune(keep)
+    if as_json:
+        _print_json({"removed": count, "bytes": system.library.stats().bytes})
+    else:
+        Console().print(f"removed {count} earlier revisions; the library has {_size(system.library.stats().bytes)} now")
+    system.close()
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write; one that is there is replaced, when all went well.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Write the whole library to one file, checked, while it may be in use."""
+    system = _open_existing(home)
+    system.back_up(file)
+    stats = system.library.stats()
+    if as_json:
+        _print_json({"file": str(file), "articles": stats.articles, "seq": stats.seq, "bytes": file.stat().st_size})
+    else:
+        Console().print(f"{stats.articles} articles in {file} ({_size(file.stat().st_size)})", soft_wrap=True)
+    system.close()
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What quotewell backup wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace what the collection holds now.")] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Take the library back from a backup, while it may be in use."""
+    system = _open(home)
+    held = system.library.stats().articles
+    if held and not force:
+        raise UsageError(
+            expected=f"an empty collection in {system.settings.home}",
+            found=f"{held} articles",
+            remedy="add --force to replace them, or name another --home",
+        )
+    system.restore(file)
+    stats = system.library.stats()
+    if as_json:
+        _print_json({"articles": stats.articles, "seq": stats.seq})
+    else:
+        Console().print(f"{stats.articles} articles restored into {system.settings.home}", soft_wrap=True)
+    system.close()
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+@app.command()
+def doctor(
+    deep: Annotated[bool, typer.Option("--deep", help="Read all that is stored and compare it.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make index and full text anew, and take what is stored for the truth.")
+    ] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
     """What is installed, found and missing; exit code 1 when something needed is missing."""
-    findings = examine(lambda: _open(home))
+    if rebuild:
+        build_anew(_settings_of_existing(home))
+    findings = examine(lambda: _open(home), deep=deep)
     if as_json:
         _print_json([{"name": f.name, "ok": f.ok, "needed": f.needed, "found": f.found} for f in findings])
     else:

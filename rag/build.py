@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+
+import numpy as np
 
 from rag import flow, readers
 from rag.answerers.extractive import ExtractiveAnswerer
@@ -22,6 +24,7 @@ from rag.types import (
     Article,
     Delta,
     Embedder,
+    Mark,
     Passage,
     Receipt,
     Refusal,
@@ -33,6 +36,7 @@ from rag.types import (
 )
 
 MODELS = Path(__file__).parent / "models"
+_ROUNDING = 1e-3
 
 
 def build(settings: Settings) -> System:
@@ -57,6 +61,16 @@ def build(settings: Settings) -> System:
         retriever=Merged(Distinct(Reranked(Fused(Dense(embedder), Lexical())))),
         answerer=ExtractiveAnswerer(builtin, threshold=settings.threshold),
     )
+
+
+def rebuild(settings: Settings) -> None:
+    """Makes all that is derived anew, and takes what the library holds for the truth, whatever was noted of it."""
+    for path in (settings.home / "library.seq", *settings.home.glob("index*")):
+        path.unlink(missing_ok=True)
+    with closing(build(settings)) as system:
+        system.library.rebuild()
+        with system.state() as now:
+            system.index.save(now.library)
 
 
 class System:
@@ -97,9 +111,7 @@ class System:
 
     def ingest(self, items: Iterable[Article | Refusal]) -> Iterator[Receipt]:
         """Stores articles; see ``flow.ingest``."""
-        yield from flow.ingest(items, splitter=self.splitter, embedder=self.embedder, library=self.library)
-        with self.state() as now:
-            self.index.save(now.library)
+        return flow.ingest(items, splitter=self.splitter, embedder=self.embedder, library=self.library)
 
     def delete(self, *article_ids: str) -> None:
         """Removes articles with all that was made of them, out of every file; all of them, or raises NotFound."""
@@ -113,6 +125,16 @@ class System:
         with self.state() as now:
             self.index.save(now.library, purge=True)
         return count
+
+    def back_up(self, path: Path) -> None:
+        """Writes the library to one file, from which all can be restored, while it is used."""
+        self.library.back_up(path)
+
+    def restore(self, path: Path) -> None:
+        """Takes the state of a backup. Whoever asks meanwhile sees the one or the other, whole."""
+        self.library.restore(path)
+        with self.state() as now:
+            self.index.save(now.library, purge=True)
 
     def state(self) -> AbstractContextManager[State]:
         """The newest committed state; see ``flow.state``."""
@@ -154,8 +176,28 @@ class System:
         return [] if found == expected else [f"expected {expected} vectors in the index; found {found}"]
 
     def problems(self) -> list[str]:
-        """What in the library or the index contradicts itself, a line each."""
-        return [*self.library.problems(), *self.ready()]
+        """What in the library or the index contradicts itself or the other, a line each: reads all there is."""
+        found = [*self.library.problems(), *self.ready()]
+        try:
+            with self.state() as now:
+                whole = now.library.changes(Mark(0, 0))
+                wrong = np.abs(np.linalg.norm(whole.vectors, axis=1) - 1) > _ROUNDING
+                found += [f"the vector of chunk {n} is not of unit length" for n in whole.ids[wrong]]
+                if whole.ids.tolist() != now.index.ids().tolist():
+                    found.append("the index has other chunks than the library; see quotewell doctor --rebuild")
+                elif len(whole.ids) and not np.array_equal(now.index.vectors(whole.ids), whole.vectors):
+                    found.append("the index has other vectors than the library; see quotewell doctor --rebuild")
+        except QuotewellError as err:
+            found.append(str(err))
+        return found
+
+    def keep_up(self) -> None:
+        """Takes in what was committed, here or by others, and saves the index when much has changed.
+
+        A service does so all the time, a command that stored articles at its end.
+        """
+        with self.state() as now:
+            self.index.maintain(now.library)
 
     def close(self) -> None:
         self.index.close()

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sentencex import get_sentence_boundaries
 
@@ -14,6 +15,7 @@ from rag.types import Article, Chunk, Span
 _WORD_LENGTHS = (60, 8, 1)  # a word of 60 characters is at most 60 pieces, and nearly always far fewer
 _CLAUSE_END = re.compile(r"[,;:.!?…)\]»”—–、，；：]$")
 _HEADLINE_CHARS = 160
+_BLANK = re.compile(r"[ \t\r\n]")  # others, such as \x1c, are no blanks to a tokenizer
 _MARGINS = (0, 2, 8, 32)
 
 
@@ -35,6 +37,7 @@ class _Piece:
     span: Span
     size: int
     ends_paragraph: bool
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ class Splitter:
 
     def split(self, article: Article) -> list[Chunk]:
         """The chunks of an article, in order; together they cover each of its sentences."""
-        headline = self._headline(article.title)
-        limit = self.window - 2 - (self.count([headline])[0] if headline else 0)
+        _, size = _fitting_headline(article.title, self.window // 4, self.count)
+        limit = self.window - 2 - size
         return [
             Chunk(
                 article_id=article.id,
@@ -82,21 +85,19 @@ class Splitter:
         ]
 
     def _spans(self, article: Article, limit: int) -> list[Span]:
-        """Where a long word was cut in two, the word pieces of the whole can be a few more than those of the parts."""
-        for margin in _MARGINS:
+        """Where words were cut, or no blank parts them, a chunk can have more word pieces than its parts together."""
+        text = article.text
+        for margin in (*_MARGINS, limit // 2, limit - 1):
             pieces = list(self._pieces(article, limit - margin))
             spans = list(self._pack(pieces, limit - margin))
-            glued = any(a.span.end == b.span.start for a, b in zip(pieces, pieces[1:], strict=False))
-            if not glued or max(self.count([span.of(article.text) for span in spans])) <= limit:
+            gaps = [text[a.span.end : b.span.start] for a, b in zip(pieces, pieces[1:], strict=False)]
+            parted = all(piece.whole for piece in pieces) and all(_BLANK.search(gap) for gap in gaps)
+            if parted or max(self.count([span.of(text) for span in spans])) <= limit:
                 break
         return spans
 
     def _headline(self, title: str) -> str:
-        """The title as far as it leaves three quarters of the window to the text."""
-        headline = " ".join(title.split())[:_HEADLINE_CHARS]
-        while headline and self.count([headline])[0] > self.window // 4:
-            headline = headline[: len(headline) * 3 // 4].rstrip()
-        return headline
+        return _fitting_headline(title, self.window // 4, self.count)[0]
 
     def _pieces(self, article: Article, limit: int) -> Iterator[_Piece]:
         text = article.text
@@ -125,7 +126,8 @@ class Splitter:
                         end = n
                         break
             last = end == len(words)
-            yield _Piece(Span(words[first].start, words[end - 1].end), sum(sizes[first:end]), ends_paragraph and last)
+            span = Span(words[first].start, words[end - 1].end)
+            yield _Piece(span, sum(sizes[first:end]), ends_paragraph and last, whole=False)
             first = end
 
     def _words(self, text: str, span: Span, limit: int) -> tuple[list[Span], list[int]]:
@@ -158,6 +160,18 @@ class Splitter:
             return end
         back = max(first + 1, end - self.overlap)
         return back if sum(piece.size for piece in pieces[back : end + 1]) <= limit else end
+
+
+@lru_cache(maxsize=1024)
+def _fitting_headline(title: str, most: int, count: Callable[[Sequence[str]], list[int]]) -> tuple[str, int]:
+    """The title, cut to at most ``most`` word pieces, and how many it has: three quarters are left to the text."""
+    headline = " ".join(title.split())[:_HEADLINE_CHARS]
+    while headline:
+        (size,) = count([headline])
+        if size <= most:
+            return headline, size
+        headline = headline[: len(headline) * 3 // 4].rstrip()
+    return "", 0
 
 
 def _whole_characters(text: str, words: list[Span]) -> list[Span]:

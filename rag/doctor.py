@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
+
+import apsw
 
 from rag.errors import QuotewellError
 
@@ -36,14 +37,14 @@ _PACKAGES = (
 )
 
 
-def examine(opener: Callable[[], System]) -> list[Finding]:
-    """Packages, then the collection that ``opener`` opens: model, library, index."""
-    return [*_installed(), *_collection(opener)]
+def examine(opener: Callable[[], System], *, deep: bool = False) -> list[Finding]:
+    """Packages, then the collection that ``opener`` opens: model, library, index; with ``deep`` all that they hold."""
+    return [*_installed(), *_collection(opener, deep)]
 
 
 def _installed() -> Iterator[Finding]:
     yield Finding("python", sys.version_info >= (3, 11), True, sys.version.split()[0])
-    yield Finding("sqlite", sqlite3.sqlite_version_info >= (3, 38), True, sqlite3.sqlite_version)
+    yield Finding("sqlite", True, True, apsw.sqlite_lib_version())
     for name, needed in _PACKAGES:
         try:
             yield Finding(name, True, needed, version(name))
@@ -51,7 +52,7 @@ def _installed() -> Iterator[Finding]:
             yield Finding(name, False, needed, "not installed" + ("" if needed else " (optional)"))
 
 
-def _collection(opener: Callable[[], System]) -> Iterator[Finding]:
+def _collection(opener: Callable[[], System], deep: bool) -> Iterator[Finding]:
     try:
         system = opener()
     except QuotewellError as err:
@@ -61,6 +62,7 @@ def _collection(opener: Callable[[], System]) -> Iterator[Finding]:
     held = f"{stats.articles} articles, {stats.revisions} revisions, {stats.chunks} chunks, {stats.bytes / 1e6:.1f} MB"
     yield Finding("embedder", True, True, f"{system.embedder.fingerprint}, {system.embedder.dim} dimensions")
     yield Finding("library", True, True, f"{held} in {system.settings.home}")
-    problems = system.problems()
-    yield Finding("consistency", not problems, True, "; ".join(problems[:5]) or "nothing contradicts itself")
+    problems = system.problems() if deep else system.ready()
+    told = "nothing contradicts itself" if deep else "ready (doctor --deep reads and compares all)"
+    yield Finding("consistency", not problems, True, "; ".join(problems[:5]) or told)
     system.close()

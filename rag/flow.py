@@ -47,20 +47,24 @@ def ingest(
     A refused source gets its receipt too, and stops nothing. A stop in between loses only what has
     no receipt yet; what has one is not embedded again.
     """
-    batch: list[_Pending] = []
+    batch: dict[str, _Pending] = {}
+    waiting = 0
     for item in items:
         if isinstance(item, Refusal):
             yield Receipt(item.source, "refused", reason=item.reason, code=item.code)
             continue
-        if any(pending.article.id == item.id for pending in batch):
+        if item.id in batch:
             yield from _commit(batch, splitter, embedder, library)
+            waiting = 0
         outcome = _outcome(item, library)
         if outcome == "unchanged":
             yield _receipt(item, outcome, 0)
             continue
-        batch.append(_Pending(item, outcome, splitter.split(item)))
-        if sum(len(pending.chunks) for pending in batch) >= _BATCH_CHUNKS:
+        batch[item.id] = _Pending(item, outcome, splitter.split(item))
+        waiting += len(batch[item.id].chunks)
+        if waiting >= _BATCH_CHUNKS:
             yield from _commit(batch, splitter, embedder, library)
+            waiting = 0
     yield from _commit(batch, splitter, embedder, library)
 
 
@@ -82,27 +86,20 @@ def _receipt(article: Article, outcome: Outcome, chunks: int) -> Receipt:
     return Receipt(str(article.metadata.get("source") or article.id), outcome, article.id, article.revision, chunks)
 
 
-def _commit(batch: list[_Pending], splitter: Splitter, embedder: Embedder, library: Library) -> Iterator[Receipt]:
+def _commit(batch: dict[str, _Pending], splitter: Splitter, embedder: Embedder, library: Library) -> Iterator[Receipt]:
+    """Embeds what is new in the batch, stores it in one transaction, and empties it."""
     if not batch:
         return
-    texts = [splitter.passage_texts(pending.chunks) for pending in batch]
-    known = _known(batch, splitter, library)
+    pending = list(batch.values())
+    texts = [splitter.passage_texts(one.chunks) for one in pending]
+    known = _known(pending, splitter, library)
     missing = list(dict.fromkeys(text for some in texts for text in some if text not in known))
     missing.sort(key=len, reverse=True)  # long and short ones side by side would wait for each other
     known.update(zip(missing, embedder.embed_passages(missing), strict=True))
-    library.put(
-        [
-            Entry(
-                pending.article,
-                pending.chunks,
-                np.array([known[text] for text in some]).reshape(len(some), embedder.dim),
-            )
-            for pending, some in zip(batch, texts, strict=True)
-        ]
-    )
-    receipts = [_receipt(pending.article, pending.outcome, len(pending.chunks)) for pending in batch]
+    vectors = [np.array([known[text] for text in some], np.float32).reshape(-1, embedder.dim) for some in texts]
+    library.put([Entry(one.article, one.chunks, rows) for one, rows in zip(pending, vectors, strict=True)])
     batch.clear()
-    yield from receipts
+    yield from (_receipt(one.article, one.outcome, len(one.chunks)) for one in pending)
 
 
 def _known(batch: Sequence[_Pending], splitter: Splitter, library: Library) -> dict[str, Matrix]:

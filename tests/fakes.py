@@ -235,6 +235,12 @@ class ListView:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def ids(self) -> Numbers:
+        return np.array(sorted(self.rows), np.int64)
+
+    def vectors(self, ids: Numbers) -> Matrix:
+        return np.array([self.rows[int(n)] for n in ids], np.float32)
+
     def search(self, vector: Matrix, k: int, allowed: Numbers | None = None) -> list[tuple[int, float]]:
         ids = [n for n in self.rows if allowed is None or n >> ARTICLE_BITS in allowed]
         return sorted(((n, float(self.rows[n] @ vector)) for n in ids), key=lambda pair: (-pair[1], pair[0]))[:k]

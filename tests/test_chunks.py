@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,15 @@ def test_each_chunk_slices_and_fits_and_nothing_is_left_out(text: str, title: st
     for span in sentences(text):
         inside = [n for n in range(span.start, span.end) if not text[n].isspace()]
         assert all(any(c.span.start <= n < c.span.end for c in chunks) for n in inside)
+
+
+def test_a_word_that_was_cut_may_count_for_more_when_it_is_whole() -> None:
+    def count(texts: Sequence[str]) -> list[int]:
+        return [sum(1 if len(word) <= 60 else 9 for word in text.split()) for text in texts]
+
+    split = Splitter(count, 102)
+    text = " ".join("w" * 70 if n % 150 == 20 else "word" for n in range(600))
+    assert max(count([chunk.text for chunk in split.split(article("a", text))])) <= 100
 
 
 def test_a_chunk_shares_one_sentence_with_the_next_inside_a_paragraph() -> None:

@@ -3,7 +3,7 @@
 An index is a list of segments that never change, the oldest and largest first. A change of the library
 adds a small segment and marks rows of others as dead, so a view that somebody searches stays what it is.
 Small segments are joined as they come, as in a log-structured merge tree. The first is what was last saved,
-mapped from its file; above ``GRAPH_ROWS`` it has an HNSW graph (Malkov and Yashunin, 2018).
+mapped from its file, with a coarse copy when it is large.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from rag.index.segments import Segment, allowed_table, joined
 from rag.index.snapshots import Snapshots
 from rag.types import Changes, Mark, Matrix, Numbers, Reading
 
-GRAPH_ROWS = 100_000
 _NOTHING = Mark(0, 0)
-_STALE = 0.2  # share of rows outside of what is saved, above which it is saved anew
-_SMALL = 10_000  # rows that are saved whatever their share
+_STALE = 0.2  # share of rows that were added or removed since they were saved, above which all are saved anew,
+_MANY = 50_000  # and so many of them however small their share
+_SMALL = 10_000  # rows that are saved anew at any change
 
 # One question is one pass over memory: more threads gain little, and while ONNX Runtime's own threads
 # still spin after embedding the question, waiting for FAISS's costs 2 ms.
@@ -54,6 +54,19 @@ class FaissView:
             segment.score(vector, wanted, scores)
         return [float(score) for score in scores]
 
+    def ids(self) -> Numbers:
+        """The ids of all, ascending."""
+        living = [s.ids if s.alive is None else s.ids[s.alive] for s in self.segments]
+        return np.sort(np.concatenate([np.empty(0, np.int64), *living]))
+
+    def vectors(self, ids: Numbers) -> Matrix:
+        """The vectors of ``ids``, all of which must be there."""
+        found = np.empty((len(ids), self.segments[0].flat.d), np.float32)
+        for segment in self.segments:
+            here, places = segment.places(ids)
+            found[here] = segment.flat.reconstruct_batch(places[here])
+        return found
+
     def after(self, changes: Changes) -> FaissView:
         """The view that ``changes`` lead to."""
         kept = () if changes.whole else self.segments
@@ -61,7 +74,7 @@ class FaissView:
         if len(changes.ids):
             segments.append(Segment.of(changes.ids, changes.vectors))
         segments = [segment for segment in segments if segment.living]
-        while len(segments) > 1 and segments[-2].graph is None and segments[-2].rows < 2 * segments[-1].rows:
+        while len(segments) > 1 and not segments[-2].mapped and segments[-2].rows < 2 * segments[-1].rows:
             segments[-2:] = [joined(segments[-2:])]
         return FaissView(changes.mark, tuple(segments))
 
@@ -73,11 +86,11 @@ class FaissIndex:
     the index is made anew from the library. Safe for threads; of several processes each has its own.
     """
 
-    def __init__(self, folder: Path, *, dim: int, graph_rows: int = GRAPH_ROWS) -> None:
-        self._dim, self._graph_rows = dim, graph_rows
+    def __init__(self, folder: Path, *, dim: int) -> None:
+        self._dim = dim
         self._snapshots = Snapshots(folder, dim)
         self._lock = threading.Lock()
-        self._building = threading.Lock()
+        self._saving = threading.Lock()
         self._view = FaissView(_NOTHING, ())
         self._saved = _NOTHING
         self._load()
@@ -110,18 +123,18 @@ class FaissIndex:
 
         What is not written is read from the library when the index is next opened.
         """
-        view = self.at(reading)
-        if view is None or view.mark == self._saved:
-            return
-        first = view.segments[0] if view.segments else None
-        saved = first if first is not None and first.mapped else None
-        if saved is not None and saved.graph is not None:  # a new graph takes minutes: see maintain
-            if purge and saved.living < saved.rows:
-                self._write(self._saved, saved.blanked())
-        elif saved is None or len(view) < _SMALL or len(view) + saved.rows - 2 * saved.living > _STALE * len(view):
-            self._write(view.mark, joined(view.segments, self._dim))
-        elif purge and saved.living < saved.rows:
-            self._write(self._saved, joined([saved]))
+        with self._saving:
+            view = self.at(reading)
+            if view is None or view.mark == self._saved:
+                return
+            first = view.segments[0] if view.segments else None
+            saved = first if first is not None and first.mapped else None
+            removed = saved.rows - saved.living if saved else 0
+            changed = len(view) - (saved.living if saved else 0) + removed
+            if saved is None or len(view) < _SMALL or changed > min(_MANY, _STALE * len(view)):
+                self._write(view.mark, joined(view.segments, self._dim).with_coarse())
+            elif purge and removed:
+                self._write(self._saved, joined([saved]).with_coarse(saved.coarse))
 
     def _write(self, mark: Mark, segment: Segment) -> None:
         mapped = self._snapshots.write(mark, segment)
@@ -130,21 +143,9 @@ class FaissIndex:
             self._view = FaissView(mark, (mapped,) if mapped.living else ())
 
     def maintain(self, reading: Reading) -> None:
-        """What a service does now and then: takes what another process saved, and builds the graph."""
+        """What a service does now and then: takes what another process saved, and saves when much has changed."""
         self._load()
-        view = self.at(reading)
-        if view is None or len(view) < self._graph_rows or not self._building.acquire(blocking=False):
-            return
-        try:
-            first = view.segments[0]
-            if (
-                first.graph is None
-                or first.living < (1 - _STALE) * len(view)
-                or first.living < (1 - _STALE) * first.rows
-            ):
-                self._write(view.mark, joined(view.segments, self._dim).graphed())
-        finally:
-            self._building.release()
+        self.save(reading)
 
     def close(self) -> None:
         """Nothing is lost by closing without ``save``: the library has it all."""

@@ -59,15 +59,9 @@ class Snapshots:
             return None
         names = {name.rpartition(".")[2]: self._folder / name for name in card["files"]}
         flat = faiss.read_index(str(names["vectors"]), faiss.IO_FLAG_MMAP_IFC)
-        data = names["ids"].read_bytes()
-        rows = flat.ntotal
-        ids = np.frombuffer(data, "<i8", rows)
-        alive = np.unpackbits(np.frombuffer(data, np.uint8, offset=8 * rows), count=rows).astype(np.bool_)
-        graph = None
-        if "graph" in names:
-            graph = faiss.read_index(str(names["graph"]), faiss.IO_FLAG_SKIP_STORAGE)
-            graph.storage, graph.own_fields = flat, False
-        return Mark(*card["mark"]), Segment(ids, flat, None if alive.all() else alive, graph, mapped=True)
+        ids = np.frombuffer(names["ids"].read_bytes(), "<i8")
+        coarse = faiss.read_index(str(names["coarse"])) if "coarse" in names else None
+        return Mark(*card["mark"]), Segment(ids, flat, coarse=coarse, mapped=True)
 
     def _sound(self, name: str, expected: str) -> bool:
         try:
@@ -77,20 +71,16 @@ class Snapshots:
             return False
 
     def write(self, mark: Mark, segment: Segment) -> Segment:
-        """Saves ``segment`` as the state ``mark``; returns it as it is when it is loaded."""
+        """Saves ``segment``, all of whose rows live, as the state ``mark``; returns it as it is when it is loaded."""
         with self._alone():
             stem = f"index-{mark.seq}-{secrets.token_hex(4)}"
-            alive = np.ones(segment.rows, np.bool_) if segment.alive is None else segment.alive
-            ids = segment.ids.astype("<i8").tobytes() + np.packbits(alive).tobytes()
             files = {
                 f"{stem}.vectors": self._put(f"{stem}.vectors", lambda file: _write_index(segment.flat, file)),
-                f"{stem}.ids": self._put(f"{stem}.ids", lambda file: file.write(ids)),
+                f"{stem}.ids": self._put(f"{stem}.ids", lambda file: file.write(segment.ids.astype("<i8").tobytes())),
             }
-            if segment.graph is not None:
-                flags = faiss.IO_FLAG_SKIP_STORAGE
-                files[f"{stem}.graph"] = self._put(
-                    f"{stem}.graph", lambda file: _write_index(segment.graph, file, flags)
-                )
+            if segment.coarse is not None:
+                name = f"{stem}.coarse"
+                files[name] = self._put(name, lambda file: _write_index(segment.coarse, file))
             card = {"format": _FORMAT, "dim": self._dim, "mark": list(mark), "files": files}
             text = json.dumps(card | {"sha256": _digest(card)})
             self._put("index.json.new", lambda file: file.write(text.encode()))
@@ -152,8 +142,8 @@ class _Hashed:
         return self._hash.hexdigest()
 
 
-def _write_index(index: Any, file: BinaryIO, flags: int = 0) -> None:
-    faiss.write_index(index, faiss.BufferedIOWriter(faiss.PyCallbackIOWriter(file.write, _BUFFER), _BUFFER), flags)
+def _write_index(index: Any, file: BinaryIO) -> None:
+    faiss.write_index(index, faiss.BufferedIOWriter(faiss.PyCallbackIOWriter(file.write, _BUFFER), _BUFFER))
 
 
 def _digest(card: dict[str, Any]) -> str:

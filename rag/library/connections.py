@@ -41,7 +41,7 @@ def connect(path: Path) -> apsw.Connection:
         "synchronous = FULL",
         "foreign_keys = ON",
         "secure_delete = ON",
-        "cache_size = -8000",
+        "cache_size = -32000",
         "journal_size_limit = 16000000",
     ):
         db.execute(f"PRAGMA {pragma}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from rag.types import AsOf, Either, Every, Is, Not, Published, Where
 from rag.words import content_words
@@ -12,10 +13,15 @@ _NOT_FTS = re.compile(r"[^\w]")
 _LISTED = "(SELECT value FROM json_each(?))"
 
 
-def match_expression(query: str) -> str:
-    """An FTS5 expression: the query's content words, any of which may match; "" if there are none."""
+def query_words(query: str) -> list[str]:
+    """The query's content words as FTS5 knows words, each once."""
     words = dict.fromkeys(_NOT_FTS.sub("", word) for word in content_words(query))
-    return " OR ".join(f'"{word}"' for word in words if word)
+    return [word for word in words if word]
+
+
+def match_expression(words: Sequence[str]) -> str:
+    """An FTS5 expression that any of ``words`` matches."""
+    return " OR ".join(f'"{word}"' for word in words)
 
 
 def condition(where: Where) -> tuple[str, list[str]]:

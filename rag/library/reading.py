@@ -11,7 +11,8 @@ import numpy as np
 
 from rag.errors import LibraryCorrupt, NotFound
 from rag.library.connections import row
-from rag.library.query import condition, match_expression
+from rag.library.frequencies import Frequencies
+from rag.library.query import condition, match_expression, query_words
 from rag.types import ARTICLE_BITS, Article, Changes, Chunk, Mark, Matrix, Numbers, Span, Stats, Where
 
 _ARTICLE = "r.article_id, r.title, r.text, r.url, r.published_at, r.publisher, r.language, r.metadata, r.revision"
@@ -27,8 +28,8 @@ _COPIES = 20  # of one article that are looked at
 class SQLiteReading:
     """A transaction on ``db`` that sees one state. See ``rag.types.Reading``."""
 
-    def __init__(self, db: apsw.Connection, dim: int) -> None:
-        self._db, self._dim = db, dim
+    def __init__(self, db: apsw.Connection, dim: int, frequencies: Frequencies) -> None:
+        self._db, self._dim, self._frequencies = db, dim, frequencies
         self.mark = Mark(*row(db, "SELECT seq, token FROM commits ORDER BY seq DESC LIMIT 1"))
 
     def article(self, article_id: str, revision: str | None = None) -> Article:
@@ -80,24 +81,28 @@ class SQLiteReading:
         return [_article(found) for found in rows]
 
     def search_text(self, query: str, k: int, where: Where | None = None) -> list[tuple[int, float]]:
-        """The ``k`` best chunks by BM25 (Robertson's, as in FTS5), any word of the query matching."""
-        match = match_expression(query)
-        if not match:
+        """The ``k`` best chunks by BM25 (Robertson's, as in FTS5), any word of the query matching.
+
+        In a large library words are left out that match a great many chunks: see ``Frequencies``.
+        """
+        words = self._frequencies.worthwhile(self._db, query_words(query), self.mark.seq)
+        if not words:
             return []
         text, values = condition(where) if where is not None else ("", [])
         allowed = f"AND rowid >> {ARTICLE_BITS} IN (SELECT a.number FROM articles a WHERE {text}) " if text else ""
         rows = self._db.execute(
             "SELECT rowid, -bm25(fulltext, 0.5, 1.0) AS score FROM fulltext WHERE fulltext MATCH ? "
             f"{allowed}ORDER BY score DESC LIMIT ?",
-            (match, *values, k),
+            (match_expression(words), *values, k),
         )
         return [(int(n), float(score)) for n, score in rows]
 
     def allowed(self, where: Where) -> Numbers:
         """The numbers of all articles that ``where`` lets through, ascending."""
         text, values = condition(where)
-        rows = self._db.execute(f"SELECT a.number FROM articles a WHERE {text} ORDER BY a.number", values)
-        return np.fromiter((number for (number,) in rows), np.int64)
+        numbers = f"SELECT a.number FROM articles a WHERE {text} ORDER BY a.number"
+        found = self._db.execute(f"SELECT group_concat(number) FROM ({numbers})", values).get
+        return np.fromstring(found or "", np.int64, sep=",")  # one text is read ten times as fast as many rows
 
     def changes(self, after: Mark) -> Changes:
         """The way here from the state ``after``; all that there is, where that is none of this library's past."""

@@ -69,4 +69,5 @@ CREATE VIRTUAL TABLE fulltext USING fts5 (
     title, text, content='chunks', content_rowid='id', tokenize='porter unicode61 remove_diacritics 2'
 );
 INSERT INTO fulltext (fulltext, rank) VALUES ('secure-delete', 1);
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (fulltext, row);
 """

@@ -10,7 +10,9 @@ from pathlib import Path
 import apsw
 
 from rag.errors import IndexMismatch, LibraryCorrupt
+from rag.library.backups import back_up, remove_files, replace, restored
 from rag.library.connections import Connections, create, explained, hurried
+from rag.library.frequencies import Frequencies
 from rag.library.reading import SQLiteReading, no_article
 from rag.library.schema import FORMAT, SCHEMA
 from rag.library.upgrades import upgrade
@@ -30,16 +32,17 @@ class SQLiteLibrary:
 
     def __init__(self, folder: Path, *, dim: int, fingerprints: dict[str, str]) -> None:
         self.path = folder / "library.db"
-        self._dim = dim
+        self._dim, self._fingerprints = dim, fingerprints
         self._connections = Connections(self.path)
+        self._frequencies = Frequencies()
         self._witness = Witness(folder / "library.seq")
         try:
-            self._open(folder, fingerprints)
+            self._open(folder)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, folder: Path, fingerprints: dict[str, str]) -> None:
+    def _open(self, folder: Path) -> None:
         with explained(self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not self.path.exists():
@@ -47,7 +50,7 @@ class SQLiteLibrary:
         upgrade(self._connections)
         noted = self._witness.read()
         with self._connections.writing() as db:
-            _check(db, fingerprints, self.path)
+            _check(db, self._fingerprints, self.path)
         self._witness.check(noted, self.mark)
 
     def close(self) -> None:
@@ -108,6 +111,26 @@ class SQLiteLibrary:
         with self._connections.one() as db, hurried(db):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def back_up(self, path: Path) -> None:
+        """Writes the newest state to one file, while others read and write."""
+        back_up(self._connections, path)
+
+    def restore(self, path: Path) -> Mark:
+        """Takes the state of a backup for the newest one, while others read: they see this or that, whole."""
+        beside = self.path.with_name(f".restore-{secrets.token_hex(8)}")
+        try:
+            copy = restored(self._connections, path, beside)
+            try:
+                with copy.writing() as db:
+                    _check(db, self._fingerprints, path)
+                mark = replace(self._connections, copy)
+            finally:
+                copy.close()
+        finally:
+            remove_files(beside)
+        self._witness.write(mark)
+        return mark
+
     def rebuild(self) -> None:
         """Makes the full text anew, and takes this state for the newest that there was."""
         with self._changing() as (db, _):
@@ -120,7 +143,7 @@ class SQLiteLibrary:
         """One state, however long the block lasts and whatever is written meanwhile."""
         with self._connections.one() as db:
             db.execute("BEGIN")
-            yield SQLiteReading(db, self._dim)
+            yield SQLiteReading(db, self._dim, self._frequencies)
 
     @property
     def mark(self) -> Mark:

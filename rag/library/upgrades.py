@@ -70,7 +70,8 @@ def _to_2(db: apsw.Connection) -> None:
         "ORDER BY r.seq, a.id"
     ).fetchall()
     for found in current:
-        article = Article(*found[:7], metadata=json.loads(found[7]))
+        name, title, text, url, published_at, publisher, language, metadata, stored = found
+        article = Article(name, title, text, url, published_at, publisher, language, json.loads(metadata))
         rows: Any = db.execute(
             "SELECT c.span_start, c.span_end, c.title, c.text, v.vector FROM old_chunks c "
             "JOIN old_vectors v ON v.chunk_id = c.id WHERE c.article_id = ? ORDER BY c.span_start",
@@ -78,7 +79,7 @@ def _to_2(db: apsw.Connection) -> None:
         ).fetchall()
         chunks = [Chunk(article.id, article.revision, Span(a, b), text, title) for a, b, title, text, _ in rows]
         vectors = np.array([np.frombuffer(row[4], "<f4") for row in rows], np.float32)
-        insert(db, Entry(article, chunks, vectors), Mark(found[8], mark.token))
+        insert(db, Entry(article, chunks, vectors), Mark(stored, mark.token))
     for name in ("vectors", "chunks", "articles", "revisions", "removals", "meta"):  # children first
         db.execute(f"DROP TABLE old_{name}")
     number = db.execute("SELECT coalesce(max(number), 0) FROM articles").get

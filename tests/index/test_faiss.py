@@ -167,18 +167,25 @@ def test_damage_is_noticed_before_faiss_reads_a_byte(tmp_path: Path) -> None:
         path.write_bytes(data)
 
 
-def test_above_its_limit_a_graph_finds_what_brute_force_finds(tmp_path: Path) -> None:
-    log = Log()
-    log.change([], list(range(1, 2001)), vectors(2000, 1))
-    index = FaissIndex(tmp_path, dim=DIM, graph_rows=1000)
-    index.maintain(log)  # type: ignore[arg-type]
-    view = index.at(log)  # type: ignore[arg-type]
-    assert view is not None and view.segments[0].graph is not None
-    log.change(list(range(1, 100)), [3000, 3001])
-    opened = FaissIndex(tmp_path, dim=DIM, graph_rows=1000)
-    for one in (index, opened):
-        assert one.at(log).segments[0].graph is not None  # type: ignore
-        for allowed in (None, np.arange(50, 1500), np.arange(500, 520)):
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FaissIndex, Log]:
+    """An index that is searched in two steps, of which the first is coarse."""
+    monkeypatch.setattr("rag.index.segments.COARSE_ROWS", 1000)
+    monkeypatch.setattr("rag.index.segments._AGAIN", 200)
+    monkeypatch.setattr("rag.index.segments._PARTS", 8)
+    monkeypatch.setattr("rag.index.segments._SAMPLE", 2000)
+    monkeypatch.setattr("rag.index.faiss._SMALL", 100)
+    index, log = filled(tmp_path, 5000)
+    index.save(log)  # type: ignore[arg-type]
+    return index, log
+
+
+def test_in_two_steps_is_found_what_brute_force_finds(tmp_path: Path, large: tuple[FaissIndex, Log]) -> None:
+    index, log = large
+    assert index.at(log).segments[0].coarse is not None  # type: ignore
+    log.change(list(range(100, 400)), [9000, 9001])
+    for one in (index, FaissIndex(tmp_path, dim=DIM)):
+        for allowed in (None, np.arange(150, 4000), np.arange(500, 520)):
             found = hits = 0
             for question in vectors(50, 7):
                 expected = {n for n, _ in log.oracle().search(question, 10, allowed)}
@@ -186,11 +193,19 @@ def test_above_its_limit_a_graph_finds_what_brute_force_finds(tmp_path: Path) ->
                 assert all(n in log.rows and (allowed is None or n >> ARTICLE_BITS in allowed) for n, _ in near)
                 hits += len(expected & {n for n, _ in near})
                 found += len(expected)
-            assert hits >= 0.95 * found
-    log.change([1500], [])
+            assert hits >= 0.98 * found
+
+
+def test_what_was_removed_leaves_a_large_file_too(tmp_path: Path, large: tuple[FaissIndex, Log]) -> None:
+    index, log = large
+    secret = log.rows[107 << ARTICLE_BITS].tobytes()
+    before = index.at(log).segments[0].coarse.ntotal  # type: ignore
+    log.change([107], [9000])
     index.save(log, purge=True)  # type: ignore[arg-type]
-    assert index.at(log).segments[0].graph is not None  # type: ignore
-    assert 1500 << ARTICLE_BITS not in {n for n, _ in index.at(log).search(vectors(2000, 1)[1499], 50)}  # type: ignore
+    assert not any(secret in path.read_bytes() for path in tmp_path.iterdir())
+    view = index.at(log)  # type: ignore[arg-type]
+    assert view is not None and view.segments[0].coarse.ntotal == before - 1
+    assert (len(view), len(view.segments)) == (5000, 2)
 
 
 def test_what_another_process_saved_is_taken_over(tmp_path: Path) -> None:
