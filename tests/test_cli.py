@@ -145,7 +145,7 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
 def test_doctor(home: Path) -> None:
     done = quotewell("doctor", home=home)
     assert done.returncode == 0, done.stdout
-    assert "nothing contradicts itself" in done.stdout
+    assert "ready (doctor --deep" in done.stdout
 
 
 def test_the_commands_of_other_packages_are_listed(home: Path) -> None:

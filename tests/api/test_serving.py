@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,10 @@ import pytest
 from openai import APIError, NotFoundError, OpenAI
 
 from api.server import listen, serve
+from rag.build import build
 from rag.errors import PortInUse, UsageError
+from rag.settings import load_settings
+from rag.types import Article
 
 pytestmark = pytest.mark.network
 
@@ -171,3 +175,30 @@ def test_a_permalink_opens_at_its_quote(browser: Any, base_url: str) -> None:
     assert page.inner_text("mark#quote") == found["cited_text"]
     assert httpx.get(f"{base_url}/articles/ferry@{found['revision'][:12]}").status_code == 200
     page.close()
+
+
+def test_several_processes_answer_from_the_newest_state(tmp_path: Path) -> None:
+    """What one process, or the command line, commits is seen by each of the others within 200 ms."""
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "rag", "serve", "--home", str(home), "--port", "0", "--workers", "2"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert server.stdout is not None
+    match = re.search(r"at (http://127\.0\.0\.1:\d+)  \(API at /docs\), with 2 processes", server.stdout.readline())
+    assert match
+    try:
+        httpx.get(f"{match[1]}/readyz", timeout=60).raise_for_status()
+        with closing(build(load_settings(home=home))) as writer:
+            for n in range(5):
+                text = f"The ferry number {n} is called Marta {n}."
+                (receipt,) = writer.ingest([Article("ferry", "A ferry", text)])
+                assert receipt.revision
+                time.sleep(0.2)
+                answers = [  # each on a connection of its own, so that either process gets some
+                    httpx.post(f"{match[1]}/api/search", json={"question": "What is the ferry called?"}).json()
+                    for _ in range(8)
+                ]
+                assert {one["passages"][0]["text"] for one in answers} == {text}
+    finally:
+        server.send_signal(signal.SIGTERM)
+        out, err = server.communicate(timeout=30)
+    assert (server.returncode, out, err) == (0, "", "")
