@@ -5,13 +5,14 @@ READY := $(VENV)/ready
 TRAIN := $(VENV)/ready-to-train
 CALIBRATE ?= ../shared/data/squad_train_subset/train-v2.0.json.zst
 BASELINE := eval/sets/seeds.baseline.json
+SCALE ?= ../shared/data
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted bench models fit proof
+.PHONY: help run test check eval gate baseline planted bench bench-scale models fit faults proof
 
 help: ## list what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 $(READY): pyproject.toml
 	python3 -m venv $(VENV)
@@ -51,11 +52,18 @@ planted: $(TRAIN) ## does the gate see? five planted faults, and runs that are n
 bench: $(TRAIN) ## a stock LangChain pipeline beside ours, five pairs in one run (DATA=a SQuAD file or a folder of articles)
 	$(BIN)/python -m eval.bench --articles $(if $(wildcard $(DATA)),$(DATA),seeds) --pairs 5
 
+bench-scale: $(TRAIN) ## ingest and search at 100,000 chunks of news and letters, and at 1,000,000 vectors (an hour)
+	$(BIN)/python -m eval.scale $(SCALE)
+
 models: $(TRAIN) ## make the built-in model anew in rag/models/
 	$(BIN)/python -m rag.training.embedder --calibrate $(or $(wildcard $(CALIBRATE)),seeds)
 
 fit: $(TRAIN) ## fit the weights by which the answerer chooses and declines
 	$(BIN)/python -m rag.training.extractive
+
+faults: $(READY) ## 500 kills, 1,000 flipped bits, 10,000 operations side by side: half an hour
+	QUOTEWELL_TEST_KILLS=500 QUOTEWELL_TEST_CHUNKS=10000 QUOTEWELL_TEST_FLIPS=1000 QUOTEWELL_TEST_OPERATIONS=10000 \
+		$(BIN)/python -m pytest tests/faults -s --timeout 9000
 
 proof: $(READY) ## the long property tests: 100,000 cases each
 	QUOTEWELL_TEST_CASES=100000 $(BIN)/python -m pytest -m proof --timeout 7200
