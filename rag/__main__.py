@@ -145,7 +145,7 @@ def ingest(
     if not as_json:
         stats = system.library.stats()
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing found"
-        Console().print(f"{told}; the library holds {stats.articles} articles in {stats.chunks} chunks")
+        Console().print(f"{told}; the library holds {_count(stats.articles)} in {_count(stats.chunks, 'chunk')}")
     system.close()
     if counts["refused"]:
         raise typer.Exit(1)
@@ -385,7 +385,7 @@ def backup(
     if as_json:
         _print_json({"file": str(file), "articles": stats.articles, "seq": stats.seq, "bytes": file.stat().st_size})
     else:
-        Console().print(f"{stats.articles} articles in {file} ({_size(file.stat().st_size)})", soft_wrap=True)
+        Console().print(f"{_count(stats.articles)} in {file} ({_size(file.stat().st_size)})", soft_wrap=True)
     system.close()
 
 
@@ -402,7 +402,7 @@ def restore(
     if held and not force:
         raise UsageError(
             expected=f"an empty collection in {system.settings.home}",
-            found=f"{held} articles",
+            found=_count(held),
             remedy="add --force to replace them, or name another --home",
         )
     system.restore(file)
@@ -410,8 +410,12 @@ def restore(
     if as_json:
         _print_json({"articles": stats.articles, "seq": stats.seq})
     else:
-        Console().print(f"{stats.articles} articles restored into {system.settings.home}", soft_wrap=True)
+        Console().print(f"{_count(stats.articles)} restored into {system.settings.home}", soft_wrap=True)
     system.close()
+
+
+def _count(count: int, noun: str = "article") -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _size(count: int) -> str:

@@ -40,7 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bridge.md").write_text(ARTICLE)
     done = quotewell("ingest", str(folder / "bridge.md"), home=folder / "home")
     assert done.returncode == 0, done.stderr
-    assert "added" in done.stdout and "1 articles" in done.stdout
+    assert "added" in done.stdout and "1 article in 1 chunk\n" in done.stdout
     return folder / "home"
 
 
@@ -163,3 +163,58 @@ def test_a_revision_may_be_named_as_it_is_printed(tmp_path: Path) -> None:
         assert "One text." in quotewell("articles", "show", *given, home=tmp_path / "home").stdout
     assert "Another text." in quotewell("articles", "show", "a", home=tmp_path / "home").stdout
     error(quotewell("articles", "show", f"a@{first[:11]}", home=tmp_path / "home"), 1)
+
+
+def test_a_backup_brings_all_back_and_never_overwrites_unasked(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "articles.backup"
+    assert "1 article in" in quotewell("backup", str(file), home=home).stdout
+    other = tmp_path / "other"
+    assert "1 article restored" in quotewell("restore", str(file), home=other).stdout
+    assert quotewell("articles", "list", home=other).stdout == quotewell("articles", "list", home=home).stdout
+    assert "nothing contradicts itself" in quotewell("doctor", "--deep", home=other).stdout
+    refused = quotewell("restore", str(file), home=other)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "expected an empty collection" in refused.stderr and "add --force" in refused.stderr
+    assert quotewell("restore", str(file), "--force", home=other).returncode == 0
+    missing = quotewell("restore", str(tmp_path / "none"), home=tmp_path / "third")
+    assert missing.returncode == 1 and "expected a backup at" in missing.stderr
+
+
+def test_filters_and_several_deletions(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "a.jsonl"
+    records = [
+        {"id": "old", "text": "The mill was built by Anna Berg.", "published_at": "2001-05-05", "publisher": "P"},
+        {
+            "id": "new",
+            "text": "The mill was rebuilt by Carl Dahl.",
+            "published_at": "2011-05-05",
+            "metadata": {"tags": ["x"]},
+        },
+    ]
+    file.write_text("\n".join(json.dumps(record) for record in records))
+    quotewell("ingest", str(file), home=home)
+    for options, expected in {
+        ("--from", "2005-01-01"): {"new"}, ("--to", "2005-01-01"): {"old"}, ("--as-of", "2005-01-01"): {"old"},
+        ("--publisher", "P", "--publisher", "Q"): {"old"}, ("--tag", "x"): {"new"}, ("--language", "de"): set(),
+        (): {"old", "new"},
+    }.items():  # fmt: skip
+        found = json.loads(quotewell("search", "Who built the mill?", "--json", *options, home=home).stdout)
+        assert {passage["article_id"] for passage in found["passages"]} == expected, options
+    wrong = quotewell("ask", "Who?", "--from", "May", home=home)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1) and "a day such as" in wrong.stderr
+    assert quotewell("articles", "delete", "old", "never", home=home).returncode == 1
+    assert quotewell("articles", "delete", "old", "new", home=home).stdout == "deleted old\ndeleted new\n"
+
+
+def test_pruning_and_rebuilding(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "a.txt"
+    for n in range(3):
+        file.write_text(f"The mill has {n} wheels.")
+        quotewell("ingest", str(file), home=home)
+    assert "removed 1 earlier revisions" in quotewell("prune", "--keep", "1", home=home).stdout
+    assert json.loads(quotewell("prune", "--json", home=home).stdout)["removed"] == 1
+    (home / "library.seq").write_text("garbage")
+    for path in home.glob("index*"):
+        path.write_bytes(b"garbage")
+    assert "nothing contradicts itself" in quotewell("doctor", "--rebuild", "--deep", home=home).stdout
+    assert "2 wheels" in quotewell("ask", "How many wheels has the mill?", home=home).stdout

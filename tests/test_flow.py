@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rag.citations import cite
@@ -33,6 +34,18 @@ def test_unchanged_articles_cost_no_embedding(tmp_path: Path) -> None:
     before = len(shelf.embedder.embedded)
     put(shelf, *(shelf.library.article(name) for name in TEXTS))
     assert len(shelf.embedder.embedded) == before
+
+
+def test_after_a_small_edit_only_the_chunks_that_changed_are_embedded(tmp_path: Path) -> None:
+    paragraphs = [f"Paragraph {n} tells of the river and of its {n} bridges, one by one." * 2 for n in range(12)]
+    shelf = Shelf(tmp_path, {"long": "\n\n".join(paragraphs)})
+    before = len(shelf.embedder.embedded)
+    assert before > 8
+    paragraphs[5] = paragraphs[5].replace("river", "canal")
+    shelf.put({"long": "\n\n".join(paragraphs)})
+    assert len(shelf.embedder.embedded) == before + 1
+    chunks, vectors = shelf.library.stored("long")
+    np.testing.assert_allclose(vectors, shelf.embedder.embed_queries(shelf.splitter.passage_texts(chunks)))
 
 
 def test_a_new_title_alone_is_an_update(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from rag.errors import IndexMismatch, LibraryCorrupt, LibraryError
+from rag.flow import state
 from rag.library.sqlite import SQLiteLibrary
 from rag.types import Article, Entry, Is, Mark
 from tests.fakes import article
-from tests.library.engines import EMBEDDER, entry
+from tests.library.engines import EMBEDDER, entry, sqlite_and_faiss
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -255,3 +257,84 @@ def test_many_may_make_one_home_at_once(tmp_path: Path) -> None:
         thread.join()
     assert not failures
     assert library(tmp_path / "home").stats().articles == 8
+
+
+def test_a_backup_is_made_and_taken_back_while_others_read(tmp_path: Path) -> None:
+    store = library(tmp_path / "home")
+    store.put([entry(article("a", "First."))])
+    with store.reading() as then:
+        store.put([entry(article("a", "Second.")), entry(article("b", "Another."))])
+        store.back_up(tmp_path / "backup")
+        store.put([entry(article("a", "Third."))])
+        newest = store.mark
+        mark = store.restore(tmp_path / "backup")
+        assert then.article("a").text == "First."
+    assert mark.seq > newest.seq, "an index must see that this is another state"
+    assert (store.article("a").text, store.article("b").text) == ("Second.", "Another.")
+    assert store.problems() == []
+    store.close()
+    assert library(tmp_path / "home").article("a").text == "Second."
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "home"]
+    assert not [path for path in (tmp_path / "home").iterdir() if path.name.startswith(".")]
+
+
+def test_an_index_follows_a_restored_library(tmp_path: Path) -> None:
+    store, index = sqlite_and_faiss(tmp_path)
+    store.put([entry(article("a", "Alpha."))])
+    store.back_up(tmp_path / "backup")  # type: ignore[attr-defined]
+    store.put([entry(article("b", "Beta."))])
+    with state(store, index) as now:
+        assert len(now.index) == 2
+    store.restore(tmp_path / "backup")  # type: ignore[attr-defined]
+    store.put([entry(article("c", "Gamma.")), entry(article("d", "Delta."))])
+    with state(store, index) as now:
+        names = {chunk.article_id for chunk in now.library.chunks(now.index.ids().tolist())}
+        assert names == {"a", "c", "d"} and len(now.index) == 3
+
+
+def test_a_damaged_backup_is_refused_and_nothing_changes(tmp_path: Path) -> None:
+    store = library(tmp_path / "home")
+    store.put([entry(article("a", "The true text."))])
+    store.back_up(tmp_path / "backup")
+    data = (tmp_path / "backup").read_bytes()
+    (tmp_path / "backup").write_bytes(data.replace(b"true", b"trve"))
+    with pytest.raises(LibraryCorrupt):
+        store.restore(tmp_path / "backup")
+    (tmp_path / "backup").write_bytes(data[: len(data) // 2])
+    with pytest.raises(LibraryCorrupt):
+        store.restore(tmp_path / "backup")
+    assert store.article("a").text == "The true text."
+
+
+def test_an_old_backup_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A library.db of the first format has smaller pages; it goes into a home of its own."""
+    store = library(tmp_path / "home")
+    with pytest.raises(LibraryError, match="restore into a home that is not there yet"):
+        store.restore(GOLDEN / "format1" / "library.db")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can try what another user may not do")
+def test_a_revoked_permission_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    store = library(home)
+    store.put([entry(article("a", "Stored."))])
+    store.close()
+    for path in (tmp_path, *tmp_path.parents):
+        path.chmod(path.stat().st_mode | 0o055)
+    for path in (home, *home.iterdir()):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    told, tell = os.pipe()
+    if not os.fork():  # somebody else
+        os.setuid(65534)
+        try:
+            library(home).put([entry(article("b", "More."))])
+        except LibraryError as err:
+            os.write(tell, str(err).encode())
+        finally:
+            os._exit(0)
+    os.wait()
+    assert "make the folder writable" in os.read(told, 1000).decode()
+    for path in (home, *home.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    again = library(home)
+    assert again.article("a").text == "Stored." and again.problems() == []
