@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with reuters21578/ and newsgroups20/")
     parser.add_argument("--copies", type=int, default=1000)
-    parser.add_argument("--among", type=int, default=10_000, help="texts in all, besides the copies")
+    parser.add_argument("--among", type=int, default=100_000, help="texts at most, besides the copies")
     given = parser.parse_args()
     draw = Random(5)
     with (

@@ -19,6 +19,7 @@ _BAND_ROWS = 3
 _BANDS = 42
 _SEED = 1
 _LEAST_RUNS = 20
+_MOST = 100_000  # characters of a text that are looked at
 _SHARED = 0.55
 _SHARED_FIGURES = 0.6
 _WORD = re.compile(r"\w+(?:[.,]\d+)*")
@@ -26,13 +27,13 @@ _WORD = re.compile(r"\w+(?:[.,]\d+)*")
 
 def runs(text: str) -> frozenset[str]:
     """All runs of three words in ``text``, case folded; the whole of a text that has fewer."""
-    words = _WORD.findall(text.casefold())
+    words = _WORD.findall(text[:_MOST].casefold())
     return frozenset(" ".join(words[n : n + _RUN]) for n in range(max(1, len(words) - _RUN + 1)))
 
 
 def figures(text: str) -> frozenset[str]:
     """The words of ``text`` with a digit in them."""
-    return frozenset(word for word in _WORD.findall(text.casefold()) if any(c.isdigit() for c in word))
+    return frozenset(word for word in _WORD.findall(text[:_MOST].casefold()) if any(c.isdigit() for c in word))
 
 
 def signature(found: Set[str]) -> bytes:

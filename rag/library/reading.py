@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 import numpy as np
 
+from rag.copies import alike
 from rag.errors import LibraryCorrupt, NotFound
 from rag.library.connections import row
 from rag.library.frequencies import Frequencies
@@ -72,13 +73,15 @@ class SQLiteReading:
         return chunks, self._vectors(first, last)[1]
 
     def copies(self, article_id: str) -> list[Article]:
-        """Near duplicates of an article, the earliest published first; at most 20."""
+        """Near duplicates of an article, the earliest published first; of a cluster's first 20."""
         rows = self._db.execute(
             f"SELECT {_ARTICLE} {_CURRENT} WHERE a.id != ?1 AND a.cluster != 0 AND a.cluster = "
             "(SELECT cluster FROM articles WHERE id = ?1) ORDER BY a.day IS NULL, a.day, a.id LIMIT ?2",
             (article_id, _COPIES),
         )
-        return [_article(found) for found in rows]
+        likely = [_article(found) for found in rows]  # a copy of a copy need not be one
+        text = self.article(article_id).text if likely else ""
+        return [article for article in likely if alike(article.text, text)]
 
     def search_text(self, query: str, k: int, where: Where | None = None) -> list[tuple[int, float]]:
         """The ``k`` best chunks by BM25 (Robertson's, as in FTS5), any word of the query matching.

@@ -13,7 +13,8 @@ from rag.library.connections import row
 from rag.library.reading import ids_of
 from rag.types import ARTICLE_BITS, Article, Entry, Mark, tags
 
-_CANDIDATES = 10  # likely near duplicates whose texts are compared
+_LIKELY = 500  # possible near duplicates whose signatures are compared,
+_CANDIDATES = 10  # and those whose texts are
 
 
 def insert(db: apsw.Connection, entry: Entry, mark: Mark) -> None:
@@ -68,7 +69,7 @@ def _cluster(db: apsw.Connection, article: Article, signed: bytes, keys: list[in
     """The cluster of the stored article that ``article`` is a near duplicate of; 0 if there is none."""
     likely: Any = db.execute(
         "SELECT number, signature FROM sketches WHERE number IN "
-        f"(SELECT number FROM bands WHERE band IN ({','.join('?' * len(keys))}))",
+        f"(SELECT DISTINCT number FROM bands WHERE band IN ({','.join('?' * len(keys))}) LIMIT {_LIKELY})",
         keys,
     ).fetchall()
     for number in nearest(signed, likely, _CANDIDATES):
