@@ -152,7 +152,7 @@ def kept_up(system: System) -> Iterator[None]:
 
     def follow() -> None:
         while not stop.wait(_FOLLOW):
-            with suppress(QuotewellError):  # whoever asks is told
+            with suppress(QuotewellError):  # whoever asks is told; the index that could not be saved is still in memory
                 system.keep_up()
 
     thread = threading.Thread(target=follow, name="keep-up", daemon=True)

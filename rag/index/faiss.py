@@ -16,6 +16,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from rag.errors import LibraryError
 from rag.index.segments import Segment, allowed_table, joined
 from rag.index.snapshots import Snapshots
 from rag.types import Changes, Mark, Matrix, Numbers, Reading
@@ -137,7 +138,14 @@ class FaissIndex:
                 self._write(self._saved, joined([saved]).with_coarse(saved.coarse))
 
     def _write(self, mark: Mark, segment: Segment) -> None:
-        mapped = self._snapshots.write(mark, segment)
+        try:
+            mapped = self._snapshots.write(mark, segment)
+        except OSError as err:
+            raise LibraryError(
+                expected="to save the index beside the library",
+                found=err.strerror or str(err),
+                remedy="free some space or make the folder writable; the library has all that was stored",
+            ) from err
         with self._lock:
             self._saved = mark
             self._view = FaissView(mark, (mapped,) if mapped.living else ())

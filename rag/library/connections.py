@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +22,7 @@ from rag.library.schema import CHECKSUM, PAGE
 _VFS = "cksmvfs"
 _BUSY_MS = 30_000
 _HURRIED_MS = 250
+_DAY = 86_400  # seconds
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 _DAMAGED_READS = (apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
 
@@ -66,6 +68,14 @@ def create(path: Path, fill: Callable[[apsw.Connection], None]) -> None:
             os.link(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what a process that was killed a day ago or earlier had begun to write beside the library."""
+    for path in folder.glob(".*"):
+        with contextlib.suppress(OSError):  # somebody else was quicker
+            if path.name.startswith((".library.db.", ".restore-")) and time.time() - path.stat().st_mtime > _DAY:
+                path.unlink()
 
 
 @contextmanager

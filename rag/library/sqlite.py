@@ -11,7 +11,7 @@ import apsw
 
 from rag.errors import IndexMismatch, LibraryCorrupt
 from rag.library.backups import back_up, remove_files, replace, restored
-from rag.library.connections import Connections, create, explained, hurried
+from rag.library.connections import Connections, create, explained, hurried, remove_leftovers
 from rag.library.frequencies import Frequencies
 from rag.library.reading import SQLiteReading, no_article
 from rag.library.schema import FORMAT, SCHEMA
@@ -47,6 +47,7 @@ class SQLiteLibrary:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not self.path.exists():
                 create(self.path, _fill)
+            remove_leftovers(folder)
         upgrade(self._connections)
         noted = self._witness.read()
         with self._connections.writing() as db:

@@ -216,8 +216,9 @@ def test_ten_thousand_puts_of_one_id_leave_the_last(tmp_path: Path) -> None:
     assert (store.stats().articles, store.stats().chunks, store.stats().revisions) == (1, 1, 10_000)
 
 
-def test_the_first_format_still_opens(tmp_path: Path) -> None:
-    shutil.copytree(GOLDEN / "format1", tmp_path / "home")
+@pytest.mark.parametrize("version", ["format1", "format2"])
+def test_every_format_still_opens(tmp_path: Path, version: str) -> None:
+    shutil.copytree(GOLDEN / version, tmp_path / "home")
     store = library(tmp_path / "home")
     assert [one.id for one in store.articles(limit=9)] == ["bridge", "grüße/1", "tagged"]
     assert store.article("bridge").text == "The bridge opens in June. It was built by the town."
