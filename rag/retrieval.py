@@ -10,10 +10,15 @@ from functools import lru_cache
 
 from rag.chunks import sentences
 from rag.copies import repeats
-from rag.types import Chunk, Embedder, Matrix, Passage, Reading, Retriever, Span, State, Where
+from rag.types import Chunk, Embedder, Matrix, Numbers, Passage, Reading, Retriever, Span, State, Where
 from rag.words import content_words, sentence_stems, stems
 
 Scores = dict[int, float]
+
+
+def _allowed(state: State, where: Where | None) -> Numbers | None:
+    """The articles that may be searched: found before the search, once, for every part of it."""
+    return None if where is None else state.library.allowed(where)
 
 
 def _passages(library: Reading, scores: Scores, k: int) -> list[Passage]:
@@ -28,15 +33,14 @@ class Dense:
     embedder: Embedder
 
     def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
-        return _passages(state.library, self.nearest(self.vector(question), k, state, where), k)
+        return _passages(state.library, self.nearest(self.vector(question), k, state, _allowed(state, where)), k)
 
     def vector(self, question: str) -> Matrix:
         row: Matrix = self.embedder.embed_queries([question])[0]
         return row
 
-    def nearest(self, vector: Matrix, k: int, state: State, where: Where | None) -> Scores:
+    def nearest(self, vector: Matrix, k: int, state: State, allowed: Numbers | None) -> Scores:
         """Ids and similarities of the ``k`` nearest chunks."""
-        allowed = None if where is None else state.library.allowed(where)
         return dict(state.index.search(vector, k, allowed))
 
 
@@ -45,10 +49,10 @@ class Lexical:
     """By BM25 over text and title."""
 
     def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
-        return _passages(state.library, self.matching(question, k, state, where), k)
+        return _passages(state.library, self.matching(question, k, state, _allowed(state, where)), k)
 
-    def matching(self, question: str, k: int, state: State, where: Where | None) -> Scores:
-        return dict(state.library.search_text(question, k, where))
+    def matching(self, question: str, k: int, state: State, allowed: Numbers | None) -> Scores:
+        return dict(state.library.search_text(question, k, allowed))
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,9 @@ class Fused:
     def search(self, question: str, k: int, state: State, where: Where | None = None) -> list[Passage]:
         pool = max(k, self.pool)
         vector = self.dense.vector(question)
-        cosines = self.dense.nearest(vector, pool, state, where)
-        matches = self.lexical.matching(question, pool, state, where)
+        allowed = _allowed(state, where)
+        cosines = self.dense.nearest(vector, pool, state, allowed)
+        matches = self.lexical.matching(question, pool, state, allowed)
         missing = [n for n in matches if n not in cosines]
         cosines.update(zip(missing, state.index.similarities(vector, missing), strict=True))
         best = max(matches.values(), default=0.0)

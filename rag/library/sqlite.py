@@ -171,9 +171,9 @@ class SQLiteLibrary:
         with self.reading() as now:
             return now.copies(article_id)
 
-    def search_text(self, query: str, k: int, where: Where | None = None) -> list[tuple[int, float]]:
+    def search_text(self, query: str, k: int, allowed: Numbers | None = None) -> list[tuple[int, float]]:
         with self.reading() as now:
-            return now.search_text(query, k, where)
+            return now.search_text(query, k, allowed)
 
     def allowed(self, where: Where) -> Numbers:
         with self.reading() as now:
