@@ -9,7 +9,7 @@ SCALE ?= ../shared/data
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted bench bench-scale duplicates models fit faults proof
+.PHONY: help run test check eval gate baseline planted bench bench-scale duplicates models fit reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -63,6 +63,9 @@ models: $(TRAIN) ## make the built-in model anew in rag/models/
 
 fit: $(TRAIN) ## fit the weights by which the answerer chooses and declines
 	$(BIN)/python -m rag.training.extractive
+
+reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours, resumable
+	$(BIN)/python -m rag.training.reader
 
 faults: $(READY) ## 500 kills, 1,000 flipped bits, 10,000 operations side by side: half an hour
 	QUOTEWELL_TEST_KILLS=500 QUOTEWELL_TEST_CHUNKS=10000 QUOTEWELL_TEST_FLIPS=1000 QUOTEWELL_TEST_OPERATIONS=10000 \

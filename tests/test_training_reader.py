@@ -1,0 +1,197 @@
+"""The reader's training examples: what is made of a question and a passage stays true to them."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.training.examples import Example, Group, Source, _joined, _squad
+from rag.training.negatives import OPPOSITES, moved, names, negated, opposite, removed, swapped
+from rag.training.noise import noisy
+from rag.types import Span
+
+reader = pytest.importorskip("rag.training.reader", reason="training needs torch")
+
+PASSAGE = (
+    "The Ardent Bridge was opened on 4 May 1931 by Queen Maud. Its builder, Jonas Lind, had 1,200 workers. "
+    "Two of them died before the opening. A second bridge followed in 1954."
+)
+ASKED = Example("When was the Ardent Bridge opened by Queen Maud?", PASSAGE, (Span(32, 42),), title="Bridges of Norham")
+
+
+def seeds(count: int = 60) -> list[random.Random]:
+    return [random.Random(n) for n in range(count)]
+
+
+def test_the_example_is_what_it_seems() -> None:
+    assert PASSAGE[32:42] == "4 May 1931"
+
+
+def test_noise_moves_answers_along() -> None:
+    letters = list("4May1931")
+    for rng in seeds(300):
+        example = noisy(ASKED, rng)
+        (answer,) = example.answers
+        assert [c for c in example.passage[answer.start : answer.end] if c.isalnum()] == letters
+        assert example.title == ASKED.title
+
+
+def test_noise_is_seen() -> None:
+    assert any(noisy(ASKED, rng).passage != PASSAGE for rng in seeds())
+    assert any(noisy(ASKED, rng).question == ASKED.question.lower() for rng in seeds())
+
+
+def test_a_title_moves_answers_along() -> None:
+    found = [reader.titled(ASKED, rng) for rng in seeds()]
+    assert {e.passage.startswith("Bridges of Norham\n") for e in found} == {True, False}
+    assert {e.passage[a.start : a.end] for e in found for a in e.answers} == {"4 May 1931"}
+
+
+@given(st.integers(0, 10_000), st.integers(0, 30))
+def test_a_cut_keeps_an_answer_and_whole_sentences(seed: int, fillers: int) -> None:
+    before = "".join(f"Sentence {n} says nothing of it. " for n in range(fillers))
+    long = Example("When?", f"{before}{PASSAGE} {before}", (Span(len(before) + 32, len(before) + 42),))
+    example = reader.cut(long, random.Random(seed))
+    assert example.passage in long.passage
+    assert [example.passage[a.start : a.end] for a in example.answers] == ["4 May 1931"]
+
+
+def test_swapped_questions_ask_for_what_the_passage_does_not_say() -> None:
+    found = {example.question for rng in seeds() if (example := swapped(ASKED, rng))}
+    assert "When was the Ardent Bridge opened by Jonas Lind?" in found
+    assert ASKED.question not in found
+    years = Example("What was opened in 1931?", PASSAGE, (Span(4, 17),))
+    assert "What was opened in 1954?" in {e.question for rng in seeds() if (e := swapped(years, rng))}
+    assert all(not e.answers for rng in seeds() if (e := swapped(years, rng)))
+
+
+def test_a_swap_never_asks_for_the_answer_itself() -> None:
+    who = Example("Who opened what Jonas Lind built?", PASSAGE, (Span(46, 56),))
+    assert PASSAGE[46:56] == "Queen Maud"
+    assert all("Queen Maud" not in e.question for rng in seeds() if (e := swapped(who, rng)))
+
+
+def test_opposites_are_mutual() -> None:
+    assert all(word in OPPOSITES[other] for word, others in OPPOSITES.items() for other in others)
+    assert all(word not in others for word, others in OPPOSITES.items())
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who died before the opening?", {"Who died after the opening?", "Who lived before the opening?"}),
+        ("How many workers had Jonas Lind?", {"How few workers had Jonas Lind?"}),
+    ],
+)
+def test_opposite(question: str, expected: set[str]) -> None:
+    example = Example(question, PASSAGE, (Span(0, 3),))
+    assert expected <= {e.question for rng in seeds() if (e := opposite(example, rng))}
+
+
+def test_negated() -> None:
+    found = {e.question for rng in seeds() if (e := negated(ASKED, rng))}
+    assert found == {
+        "When was not the Ardent Bridge opened by Queen Maud?",
+        "When was never the Ardent Bridge opened by Queen Maud?",
+        "When wasn't the Ardent Bridge opened by Queen Maud?",
+    }
+
+
+def test_removed_leaves_no_answer() -> None:
+    example = removed(ASKED, random.Random(1))
+    assert example is not None
+    assert "1931" not in example.passage
+    assert "Jonas Lind" in example.passage
+    assert example.answers == ()
+
+
+def test_moved_asks_another_question_about_these_names() -> None:
+    other = Example("Where did Anna Berg study?", "Anna Berg studied in Lund.", (Span(21, 25),))
+    found = {e.question for rng in seeds() if (e := moved(ASKED, other, rng))}
+    assert "Where did Jonas Lind study?" in found
+    assert all("Anna Berg" not in question for question in found)
+
+
+def test_names() -> None:
+    assert names("When did Queen Maud open the Ardent Bridge?", sentence_start=False) == ["Queen Maud", "Ardent Bridge"]
+
+
+def test_joined_tokens_stand_where_they_are_said_to() -> None:
+    tokens = "`` Yes , '' she said -LRB- in 1931 -RRB- , and did n't .".split()
+    text, spans = _joined(tokens)
+    assert text == '"Yes," she said (in 1931), and didn\'t.'
+    assert [text[s.start : s.end] for s in spans][:4] == ['"', "Yes", ",", '"']
+
+
+def test_answers_that_do_not_stand_where_a_set_says_are_left_out() -> None:
+    answers = [{"text": "1931", "answer_start": 38}, {"text": "1931", "answer_start": 3}]
+    asked = {"question": "When?", "answers": answers}
+    content = {"data": [{"title": "A_B", "paragraphs": [{"context": PASSAGE, "qas": [asked]}]}]}
+    ((place, example),) = _squad(content, titled=True)[0].examples
+    assert (place, example.title, example.answers) == (0, "A B", (Span(38, 42),))
+
+
+def test_encoded_word_pieces_are_those_of_the_answer() -> None:
+    example = Example(ASKED.question, f"{PASSAGE} {PASSAGE}", ASKED.answers)
+    (encoded,) = reader.encode([example], random.Random(0))
+    assert reader.tokenizer().decode(encoded.ids[encoded.start : encoded.end + 1]) == "4 may 1931"
+    (silent,) = reader.encode([Example("Why?", PASSAGE, ())], random.Random(0))
+    assert (silent.start, silent.end, silent.answered) == (0, 0, False)
+
+
+def test_what_does_not_fit_the_window_is_left_out() -> None:
+    before = "Nothing. " * 300
+    late = Example("When?", before + PASSAGE, (Span(len(before) + 32, len(before) + 42),))
+    assert reader.encode([late], random.Random(0)) == []
+
+
+def test_batches_hold_every_example_once() -> None:
+    encoded = [reader.Encoded([1] * n, 2, 0, 0) for n in range(5, 200) for _ in range(20)]
+    rounds = reader.batches(encoded, random.Random(0))
+    assert sorted(map(id, (one for batch in rounds for one in batch))) == sorted(map(id, encoded))
+    assert all(len(batch) * max(len(e.ids) for e in batch) <= reader.BATCH_TOKENS for batch in rounds)
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    rates = [reader.rate_at(step, 5000, 2e-4) for step in range(5000)]
+    assert rates[0] < rates[100] < rates[299] == rates[3999] == 2e-4
+    assert rates[4500] == pytest.approx(1e-4)
+    assert rates[-1] < 1e-6
+
+
+def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """The same seed gives the same losses, and a stop in between changes none of them."""
+    pytest.importorskip("sklearn", reason="lookalikes need scikit-learn")
+    for out, stops in (("whole", [60]), ("parts", [23, 60])):
+        for stop in stops:
+            reader.train([_source()], _small_model(), tmp_path / out, steps=60, stop=stop, rate=1e-3, seed=3, every=10)
+    whole, parts = (_losses(tmp_path / name / "log.jsonl") for name in ("whole", "parts"))
+    assert [step for step, *_ in whole] == [20, 40, 60]
+    assert parts == whole
+
+
+def _small_model() -> Any:
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    return reader.Reader(BertModel(config, add_pooling_layer=False))
+
+
+def _source() -> Source:
+    asked = [ASKED, replace(ASKED, question="Who opened the bridge?", answers=(Span(46, 56),))]
+    group = Group([PASSAGE, "Jonas Lind was born in Norham."], [(0, example) for example in asked * 20])
+    return Source("made", "none", [group])
+
+
+def _losses(log: Path) -> list[tuple[int, float, float]]:
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    return [(line["step"], line["span"], line["answer"]) for line in lines]
