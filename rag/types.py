@@ -328,6 +328,30 @@ class TokenReader(Protocol):
     def read(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Matrix]]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a reader finds in one text.
+
+    ``odds`` is the logarithm of the odds that the text holds the answer; ``spans`` are what may be the answer, each
+    with its own odds against the text's saying nothing, best first.
+    """
+
+    odds: float
+    spans: tuple[tuple[Span, float], ...]
+
+
+class SpanReader(Protocol):
+    """Reads texts for the answer to a question; a text's heading is read with it, but never answers."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+        """For each (heading, text) what is found; spans are in code points of the text."""
+        ...
+
+
 class Reading(Protocol):
     """What can be read of a library, all of it of one committed state, ``mark``."""
 

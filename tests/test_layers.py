@@ -20,6 +20,7 @@ LAYER_1 = (
     "rag.words",
     "rag.copies",
     "rag.wire",
+    "rag.models",
 )
 LAYER_0 = ("rag.types", "rag.errors")
 OUTER = ("rag.build", "rag.flow", "rag.types", "rag.errors", "rag.settings", "rag.wire")
@@ -28,6 +29,7 @@ ALLOWED = {
     "rag.errors": (),
     "rag.chunks": LAYER_0,
     "rag.words": LAYER_0,
+    "rag.models": LAYER_0,
     "rag.copies": LAYER_0,
     "rag.citations": LAYER_0,
     "rag.settings": LAYER_0,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.training.examples import Example, Group, Source, _joined, _squad
-from rag.training.negatives import OPPOSITES, moved, names, negated, opposite, removed, swapped
+from rag.training.examples import Example, Group, Source, _joined, _squad, parted
+from rag.training.negatives import OPPOSITES, altered, moved, names, negated, opposite, removed, renamed, swapped
 from rag.training.noise import noisy
 from rag.types import Span
 
@@ -119,6 +119,34 @@ def test_moved_asks_another_question_about_these_names() -> None:
     assert all("Anna Berg" not in question for question in found)
 
 
+def test_altered_passages_no_longer_say_so() -> None:
+    found = [e for rng in seeds() if (e := altered(ASKED, rng))]
+    assert {e.question for e in found} == {ASKED.question}
+    assert all(e.answers == () for e in found)
+    assert any("Jonas Lind was opened on" in e.passage for e in found)
+    assert all(e.passage != PASSAGE for e in found)
+    assert all(e.near is None or e.passage[e.near.start : e.near.end] == "4 May 1931" for e in found)
+
+
+def test_renamed_questions_are_still_answered() -> None:
+    found = [e for rng in seeds() if (e := renamed(ASKED, "In Lund the old Silver Tower stands.", rng))]
+    assert found
+    for example in found:
+        assert [example.passage[a.start : a.end] for a in example.answers] == ["4 May 1931"]
+        (new,) = {"Lund", "Silver Tower"} & set(names(example.question, sentence_start=False))
+        assert new in example.passage
+
+
+def test_held_out_articles_are_whole_and_apart() -> None:
+    groups = [Group([PASSAGE], [(0, replace(ASKED, title=f"Article {n}"))]) for n in range(200)]
+    groups.append(Group([PASSAGE], [(0, replace(ASKED, title=""))]))
+    trained, held = (parted([Source("made", "none", groups)], held=held)[0].groups for held in (False, True))
+    assert len(trained) + len(held) == len(groups)
+    assert not {id(g) for g in trained} & {id(g) for g in held}
+    assert 5 < len(held) < 35
+    assert groups[-1] in trained
+
+
 def test_names() -> None:
     assert names("When did Queen Maud open the Ardent Bridge?", sentence_start=False) == ["Queen Maud", "Ardent Bridge"]
 
@@ -153,7 +181,7 @@ def test_what_does_not_fit_the_window_is_left_out() -> None:
 
 
 def test_batches_hold_every_example_once() -> None:
-    encoded = [reader.Encoded([1] * n, 2, 0, 0) for n in range(5, 200) for _ in range(20)]
+    encoded = [reader.Encoded([1] * n, 2, 0, 0, False) for n in range(5, 200) for _ in range(20)]
     rounds = reader.batches(encoded, random.Random(0))
     assert sorted(map(id, (one for batch in rounds for one in batch))) == sorted(map(id, encoded))
     assert all(len(batch) * max(len(e.ids) for e in batch) <= reader.BATCH_TOKENS for batch in rounds)

@@ -3,17 +3,22 @@
 Each set keeps its passages in groups (an article's paragraphs, or the whole set where paragraphs stand alone): what
 negatives are drawn from. Sets for development (squad2_dev_half, lost_in_middle_nq, newsqa_sample50,
 time_collection) are not here, and QNLI is not, for its questions are those of SQuAD's development set.
+Statements with the texts that bear them out, or do not, teach to tell one name, number or opposite from another.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
+import hashlib
+import io
 import json
 import random
 import re
+import tarfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +29,17 @@ from rag.types import Span
 class Example:
     """A question over one passage: ``answers`` are the ways to answer it there, none where it does not say.
 
-    ``told`` is True where the passage is known to hold the answer but not at which characters.
+    ``near`` is where the answer to the question that this one was made from stood. ``holds`` says of passages
+    without marked answers whether they tell; a statement in the question's place asks whether the passage says so.
     """
 
     question: str
     passage: str
     answers: tuple[Span, ...]
     kind: str = "given"
-    told: bool = False
+    holds: bool | None = None
     title: str = ""
+    near: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,25 @@ def load(data: Path) -> list[Source]:
         Source("covidqa", "Apache-2.0", _covidqa(data / "covidqa")),
         Source("policyqa", "MIT", [*policy[0], *policy[1]], share=1500),
         Source("selqa", "Apache-2.0", _selqa(data / "selqa")),
+        Source("foolmetwice", "Apache-2.0, texts CC BY-SA 3.0", _foolmetwice(data / "foolmetwice")),
+        Source("multinli dev", "OANC, CC BY-SA 3.0 and others", _nli(data / _NLI, "mnli/dev.csv", ","), share=8000),
+        Source("cad_nli", "Apache-2.0", _nli(data / _CAD, "all_combined/train.tsv", "\t"), share=3000),
     ]
+
+
+def parted(sources: list[Source], held: bool) -> list[Source]:
+    """The sources without what is held out of training, or that alone: every twelfth article of those with a title."""
+    chosen = []
+    for source in sources:
+        groups = [group for group in source.groups if _held(group) == held]
+        if groups:
+            chosen.append(replace(source, groups=groups))
+    return chosen
+
+
+def _held(group: Group) -> bool:
+    title = group.examples[0][1].title if group.examples else ""
+    return bool(title) and hashlib.sha256(title.encode()).digest()[1] % 12 == 0
 
 
 def _json(path: Path) -> Any:
@@ -112,6 +137,8 @@ def _merged(groups: list[Group]) -> list[Group]:
     return [one]
 
 
+_NLI = "nli_small/nli_small.tar.zst"
+_CAD = "cad_nli/cad_nli.tar.zst"
 _BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 
 
@@ -226,11 +253,39 @@ def _selqa(folder: Path) -> list[Group]:
             whole = " ".join(asked["candidates"])
             if asked["answers"] and without:
                 examples = [
-                    (0, Example(asked["question"], whole, (), told=True, title=asked["article"])),
+                    (0, Example(asked["question"], whole, (), holds=True, title=asked["article"])),
                     (1, Example(asked["question"], without, (), title=asked["article"])),
                 ]
                 groups.append(Group([whole, without], examples))
     return groups
+
+
+def _foolmetwice(folder: Path) -> list[Group]:
+    """Claims over the sentences of Wikipedia that settle them."""
+    group = Group([])
+    for part in ("dev", "test"):
+        for line in _bytes(folder / f"dataset__{part}.jsonl.zst").decode().splitlines():
+            told = json.loads(line)
+            text = " ".join(piece["text"] for piece in told["gold_evidence"])
+            group.passages.append(text)
+            example = Example(told["text"], text, (), holds=told["label"] == "SUPPORTS")
+            group.examples.append((len(group.passages) - 1, example))
+    return [group]
+
+
+def _nli(path: Path, member: str, delimiter: str) -> list[Group]:
+    """Statements over a premise: whether it says so."""
+    with tarfile.open(fileobj=io.BytesIO(_bytes(path))) as archive:
+        name = next(one for one in archive.getnames() if one.endswith(member))
+        file = archive.extractfile(name)
+        text = file.read().decode("utf-8") if file else ""
+    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_NONE if delimiter == "\t" else 0))
+    group = Group([])
+    for premise, statement, label in (row[:3] for row in rows[1:] if len(row) >= 3):
+        group.passages.append(premise)
+        example = Example(statement, premise, (), holds=label.strip() == "entailment")
+        group.examples.append((len(group.passages) - 1, example))
+    return [group]
 
 
 def sample(source: Source, rng: random.Random) -> list[tuple[Group, int, Example]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rag.chunks import sentences
 from rag.training.examples import Example, Group
+from rag.types import Span
 from rag.words import content_words
 
 _OPPOSITES = """
@@ -141,6 +142,58 @@ def swapped(example: Example, rng: random.Random) -> Example | None:
     )
 
 
+def altered(example: Example, rng: random.Random) -> Example | None:
+    """The passage with another name, number or opposite wherever it had the question's own."""
+    question, passage = example.question, example.passage
+    choices: list[tuple[str, str]] = []
+    for kind in (_YEAR, _NUMBER):
+        for old in kind.findall(question):
+            others = sorted({new for new in kind.findall(passage) if new != old})
+            nearby = [str(int(old[:4]) + rng.choice(_YEARS_OFF)) + old[4:]] if kind is _YEAR else []
+            choices += [(old, rng.choice(others + nearby))] if others or nearby else []
+    here = names(passage)
+    for old in names(question, sentence_start=False):
+        others = sorted({name for name in here if _apart(old, name)})
+        choices += [(old, rng.choice(others))] if others else []
+    for word in _WORD.findall(question):
+        choices += [(word, new) for new in OPPOSITES.get(word, ())]
+    choices = [(old, new) for old, new in choices if _whole(old).search(passage)]
+    if not choices:
+        return None
+    old, new = rng.choice(choices)
+    made = _replaced(example, old, new)
+    return replace(made, answers=(), kind="altered", near=made.answers[0] if made.answers else None)
+
+
+def renamed(example: Example, elsewhere: str, rng: random.Random) -> Example | None:
+    """Question and passage with another name for one they share: what was answered still is, whoever it is about."""
+    shared = [name for name in names(example.question, sentence_start=False) if _whole(name).search(example.passage)]
+    others = [name for name in names(elsewhere) if name not in example.passage]
+    if not shared or not others:
+        return None
+    old, new = rng.choice(shared), rng.choice(others)
+    moved_to = _replaced(example, old, new)
+    if len(moved_to.answers) < len(example.answers):
+        return None
+    question, title = (_whole(old).sub(lambda _: new, text) for text in (example.question, example.title))
+    return replace(moved_to, question=question, title=title, kind="renamed")
+
+
+def _replaced(example: Example, old: str, new: str) -> Example:
+    """``old`` of the passage replaced, and answers moved along; those that it touches are left out."""
+    places = [match.span() for match in _whole(old).finditer(example.passage)]
+    answers = []
+    for answer in example.answers:
+        if not any(answer.start < end and start < answer.end for start, end in places):
+            shift = (len(new) - len(old)) * sum(start < answer.start for start, _ in places)
+            answers.append(Span(answer.start + shift, answer.end + shift))
+    return replace(example, passage=_whole(old).sub(lambda _: new, example.passage), answers=tuple(answers))
+
+
+def _whole(text: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
+
+
 def _apart(one: str, other: str) -> bool:
     return not set(one.casefold().split()) & set(other.casefold().split())
 
@@ -200,7 +253,7 @@ def moved(example: Example, other: Example, rng: random.Random) -> Example | Non
 def _unanswered(example: Example, question: str, kind: str) -> Example | None:
     if question == example.question:
         return None
-    return replace(example, question=question, answers=(), kind=kind)
+    return replace(example, question=question, answers=(), kind=kind, near=example.answers[0])
 
 
 class Lookalikes:

