@@ -10,6 +10,9 @@ import numpy as np
 
 from rag import flow, readers
 from rag.answerers.extractive import ExtractiveAnswerer
+from rag.answerers.reading import ReadingAnswerer
+from rag.answerers.span_reader import OnnxSpanReader
+from rag.answerers.transformers_reader import TransformersSpanReader
 from rag.chunks import Splitter
 from rag.embedders.onnx import OnnxEmbedder
 from rag.embedders.sentence_transformers import SentenceTransformerEmbedder
@@ -59,8 +62,18 @@ def build(settings: Settings) -> System:
         library=library,
         index=index,
         retriever=Merged(Distinct(Reranked(Fused(Dense(embedder), Lexical())))),
-        answerer=ExtractiveAnswerer(builtin, threshold=settings.threshold),
+        answerer=_answerer(settings, builtin),
     )
+
+
+def _answerer(settings: Settings, tokens: TokenReader) -> Answerer:
+    named = settings.reader != "builtin"
+    folder = Path(settings.reader) if named else MODELS / "reader"
+    if (folder / "card.json").is_file():
+        return ReadingAnswerer(OnnxSpanReader(folder, threads=settings.threads), threshold=settings.threshold)
+    if named:
+        return ReadingAnswerer(TransformersSpanReader(settings.reader), threshold=settings.threshold)
+    return ExtractiveAnswerer(tokens, threshold=settings.threshold)
 
 
 def rebuild(settings: Settings) -> None:

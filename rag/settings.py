@@ -22,7 +22,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".quotewell"), description="folder of the collection")
     embedder: str = Field("builtin", description='"builtin", or a sentence-transformers id or folder')
-    threads: int = Field(2, ge=1, le=64, description="CPU threads of the embedder")
+    reader: str = Field("builtin", description='"builtin", or a question-answering model\'s id or folder')
+    threads: int = Field(2, ge=1, le=64, description="CPU threads of the models")
     passages: int = Field(6, ge=1, le=50, description="passages retrieved for an answer")
     threshold: float = Field(0.17, ge=0, le=1, description="confidence under which an answer is declined")
     max_article_chars: int = Field(5_000_000, ge=1, description="characters of one article")

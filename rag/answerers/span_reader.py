@@ -44,8 +44,8 @@ class OnnxSpanReader:
         read = self._model.side_by_side(lambda window: self._model.run(window[1], len(prompt)), windows)
         found: list[list[Finding]] = [[] for _ in texts]
         for (n, _, offset, places), (edges, odds) in zip(windows, read, strict=True):
-            found[n].append(Finding(float(odds), tuple(_spans(edges, offset, places))))
-        return [_joined(findings) for findings in found]
+            found[n].append(Finding(float(odds), tuple(best_spans(edges, offset, places))))
+        return [joined(findings) for findings in found]
 
 
 def _starts(length: int, room: int) -> Iterator[int]:
@@ -56,8 +56,11 @@ def _starts(length: int, room: int) -> Iterator[int]:
         at += room - _OVERLAP
 
 
-def _spans(edges: Matrix, offset: int, places: NDArray[np.int64]) -> Iterator[tuple[Span, float]]:
-    """The best spans of a window, no two of which overlap; ``edges`` are logits ``(seq, 2)`` of start and end."""
+def best_spans(edges: Matrix, offset: int, places: NDArray[np.int64]) -> Iterator[tuple[Span, float]]:
+    """The best spans of a window, no two of which overlap, with their log-odds against silence, the first token.
+
+    ``edges`` are logits of start and end, ``(seq, 2)``; ``places`` are where the word pieces from ``offset`` on stand.
+    """
     silence = float(edges[0].sum())
     inside = edges[offset : offset + len(places)]
     starts = np.argsort(-inside[:, 0])[:_EDGES]
@@ -77,7 +80,7 @@ def _spans(edges: Matrix, offset: int, places: NDArray[np.int64]) -> Iterator[tu
             return
 
 
-def _joined(findings: list[Finding]) -> Finding:
+def joined(findings: list[Finding]) -> Finding:
     """What the windows of one text tell together; where two windows found the same, the better."""
     spans: dict[Span, float] = {}
     for finding in findings:

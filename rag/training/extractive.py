@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.answerers.evidence import FEATURES, Sentence, weigh
+from rag.answerers.extractive import FEATURES, Sentence, weigh
 from rag.build import System, build
 from rag.settings import load_settings
 from rag.types import Article, Span

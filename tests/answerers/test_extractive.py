@@ -5,8 +5,8 @@ from importlib.resources import files
 
 import pytest
 
-from rag.answerers.evidence import FEATURES, kind_asked, weigh
-from rag.answerers.extractive import DECLINED, ExtractiveAnswerer
+from rag.answerers.evidence import DECLINED, kind_asked
+from rag.answerers.extractive import FEATURES, ExtractiveAnswerer, weigh
 from rag.build import MODELS
 from rag.embedders.onnx import OnnxEmbedder
 from rag.types import Answer, Chunk, Delta, Passage, Span, text_revision

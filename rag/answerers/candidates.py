@@ -1,0 +1,131 @@
+"""What may be the answer: spans that a reader points at, each with what speaks for it as a row of numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rag.answerers.evidence import Asked, of_form, of_words, stemmed, take_apart
+from rag.chunks import sentences
+from rag.types import Finding, Matrix, Passage, Span, SpanReader
+from rag.words import stems, words
+
+FEATURES = (
+    # of the reader
+    "span",  # log-odds of the span against the passage's silence
+    "holds",  # log-odds that the passage holds the answer
+    "agreed",  # the best "span" of the same answer in another article, 0 where there is none
+    # of words, weighed by rarity among the passages
+    "context",  # share of the question's words that stand in the sentence, the one before it or the headline
+    "passage",  # the same for the whole passage and the headline
+    "missing_name",  # share of the question's names and numbers that passage and headline lack
+    "pairs",  # share of the question's word pairs that stand in the sentence
+    "repeats",  # share of the span's words that are the question's own
+    # of form and place
+    "retrieval",  # score of the passage
+    "behind",  # how far that score is behind the best passage's
+    # 1 where the question word asks for one, and the span has none but the question's own
+    "lacks_number",
+    "lacks_time",
+    "lacks_name",
+    "lacks_place",
+    "length",  # log of the span's words
+    "fragment",  # 1 for spans in headings and captions: under 5 words, or no end mark
+)
+_LIMIT = 12.0
+_ARTICLES = frozenset({"a", "an", "the"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A span of a passage and the sentences it touches, in code points of the article; ``row`` follows FEATURES."""
+
+    passage: int
+    span: Span
+    text: str
+    sentences: tuple[Span, ...]
+    row: Matrix
+
+    @property
+    def value(self) -> str:
+        """What spans that say the same have in common."""
+        return plain(self.text)
+
+
+def plain(text: str) -> str:
+    """The words of a short answer in lower case, without articles; figures without their commas."""
+    joined = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    return " ".join(word for word in words(joined) if word not in _ARTICLES)
+
+
+def candidates(question: str, passages: Sequence[Passage], reader: SpanReader) -> list[Candidate]:
+    """All spans found in ``passages``, each place once."""
+    texts = [stemmed(passage) for passage in passages]
+    asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
+    findings = reader.find(question, [(passage.chunk.title, passage.chunk.text) for passage in passages])
+    best = passages[0].score if passages else 0.0
+    found: dict[tuple[str, Span], Candidate] = {}
+    for n, (passage, finding) in enumerate(zip(passages, findings, strict=True)):
+        told = of_words(passage, texts[n], asked)
+        for one in _of_passage(n, passage, finding, told, best, asked):
+            place = (passage.chunk.article_id, one.span)
+            if place not in found or found[place].row[0] < one.row[0]:
+                found[place] = one
+    return _agreed(list(found.values()), passages)
+
+
+def _of_passage(
+    n: int, passage: Passage, finding: Finding, told: list[list[float]], best: float, asked: Asked
+) -> list[Candidate]:
+    text, start = passage.chunk.text, passage.chunk.span.start
+    spans = sentences(text)
+    made = []
+    for span, odds in finding.spans:
+        touched = [m for m, s in enumerate(spans) if s.start < span.end and span.start < s.end]
+        if not touched:
+            continue
+        words_in = words(span.of(text))
+        context, whole, missing, pairs, _ = np.max([told[m] for m in touched], axis=0)
+        own = set(stems(words_in))
+        repeats = len(own & asked.rarity.keys()) / len(own) if own else 1.0
+        _, _, *lacks, _, _ = of_form(span.of(text), len(words_in), 0.0, 0.0, asked)
+        fragment = of_form(spans[touched[0]].of(text), len(words(spans[touched[0]].of(text))), 0.0, 0.0, asked)[-1]
+        row = [
+            *(max(-_LIMIT, min(_LIMIT, x)) for x in (odds, finding.odds)),
+            0.0,
+            *(context, whole, missing, pairs, repeats),
+            *(passage.score, best - passage.score),
+            *lacks[:4],
+            *(math.log(1 + len(words_in)), fragment),
+        ]
+        made.append(
+            Candidate(
+                n,
+                Span(start + span.start, start + span.end),
+                span.of(text),
+                tuple(Span(start + spans[m].start, start + spans[m].end) for m in touched),
+                np.array(row, np.float32),
+            )
+        )
+    return made
+
+
+def _agreed(found: list[Candidate], passages: Sequence[Passage]) -> list[Candidate]:
+    """The same, with how sure the reader is of the same answer in another article."""
+    best: dict[str, dict[str, float]] = {}
+    for one in found:
+        article = passages[one.passage].chunk.article_id
+        of_value = best.setdefault(one.value, {})
+        of_value[article] = max(float(one.row[0]), of_value.get(article, -_LIMIT))
+    made = []
+    for one in found:
+        article = passages[one.passage].chunk.article_id
+        others = [odds for other, odds in best[one.value].items() if other != article]
+        row = one.row.copy()
+        row[FEATURES.index("agreed")] = max([0.0, *others])
+        made.append(replace(one, row=row))
+    return made

@@ -1,0 +1,157 @@
+"""Answers in the articles' own words: the words that answer, and around them the sentences that say so, each cited."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rag.answerers.candidates import FEATURES, Candidate, candidates, plain
+from rag.answerers.evidence import DECLINED, kind_asked
+from rag.citations import cite
+from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
+
+SURENESS = (*FEATURES, "lead", "share")
+"""What confidence is estimated from: the chosen candidate's row, its lead over the best that says something else
+(log-odds), and its share of the probability, with all that say the same."""
+
+_AGREEING = 2  # further articles that are cited for the same
+_SINGLE = ("number", "time")  # what has one value, so that two articles may contradict each other
+_RIVAL = 1.5  # log-odds that a contradicting value may be less likely than the best
+_ROUNDED = 0.05  # figures that differ by no more say the same
+
+
+@lru_cache(maxsize=1)
+def _weights() -> dict[str, Matrix]:
+    """Fitted by ``make fit``: two linear models, over FEATURES and over SURENESS; the last of each is the intercept."""
+    stored = json.loads(Path(__file__).with_name("reading.json").read_text(encoding="utf-8"))
+    return {
+        model: np.array([stored[model].get(name, 0.0) for name in (*names, "intercept")], np.float32)
+        for model, names in (("choice", FEATURES), ("confidence", SURENESS))
+    }
+
+
+class Ranked(NamedTuple):
+    """Candidates, the most likely first, their log-odds, and the row that tells how sure the first is."""
+
+    found: list[Candidate]
+    odds: list[float]
+    row: Matrix
+
+
+def rank(found: Sequence[Candidate], weights: Matrix | None = None) -> Ranked:
+    """Ranks by the fitted ``choice``, or by other weights of FEATURES."""
+    by = _weights()["choice"][:-1] if weights is None else weights
+    ranked = sorted(found, key=lambda one: -float(one.row @ by))
+    odds = [float(one.row @ by) for one in ranked]
+    if not ranked:
+        return Ranked([], [], np.zeros(len(SURENESS), np.float32))
+    same = [agree(one.text, ranked[0].text) for one in ranked]
+    likely = np.exp(np.array(odds) - odds[0])
+    others = [x for x, alike in zip(odds, same, strict=True) if not alike]
+    lead = min(6.0, odds[0] - max(others)) if others else 6.0
+    share = float(likely[same].sum() / likely.sum())
+    return Ranked(ranked, odds, np.append(ranked[0].row, [lead, share]).astype(np.float32))
+
+
+def confidence(row: Matrix) -> float:
+    """How likely it is that the first candidate answers: what the threshold is held against."""
+    *weights, intercept = _weights()["confidence"]
+    return 1 / (1 + math.exp(-float(row @ np.array(weights)) - float(intercept)))
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two short answers say the same: one's words are among the other's, or their figures are near enough."""
+    mine, theirs = set(plain(one).split()), set(plain(other).split())
+    if not mine or not theirs:
+        return False
+    if mine <= theirs or theirs <= mine:
+        return True
+    figures = [[float(w) for w in some if w.isdigit()] for some in (mine, theirs)]
+    if all(len(some) == 1 for some in figures):
+        (a,), (b,) = figures
+        return a != b and max(a, b) > 2100 and abs(a - b) <= _ROUNDED * max(a, b)  # years are no figures to round
+    return False
+
+
+class ReadingAnswerer:
+    """Answers with what a reader points at; declines under ``threshold``.
+
+    Where another article says the same it is cited too; where one says something else of what has a single value,
+    both are told, and the answer is ``conflicting``.
+    """
+
+    def __init__(self, reader: SpanReader, *, threshold: float) -> None:
+        self._reader = reader
+        self._threshold = threshold
+
+    def answer(
+        self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
+    ) -> Iterator[Delta | Answer]:
+        ranked = rank(candidates(question, passages, self._reader))
+        sure = confidence(ranked.row) if ranked.found else 0.0
+        if sure < self._threshold:
+            yield Delta(DECLINED)
+            yield Answer(question, "unanswerable", DECLINED, None, (), tuple(passages), sure)
+            return
+        sides = [ranked.found[0], *_rivals(question, ranked, passages)]
+        text = ""
+        citations: list[Citation] = []
+        for side in sides:
+            for piece, cited in _statements(side, ranked, passages, len(text), len(citations)):
+                text += piece
+                citations += cited
+                yield Delta(piece, tuple(cited))
+        status: Status = "conflicting" if len(sides) > 1 else "answered"
+        yield Answer(question, status, text, sides[0].text, tuple(citations), tuple(passages), sure)
+
+
+def _statements(
+    side: Candidate, ranked: Ranked, passages: Sequence[Passage], at: int, count: int
+) -> Iterator[tuple[str, list[Citation]]]:
+    """The sentences of a candidate, each with its citation; the first with those of the articles that agree."""
+    for n, sentence in enumerate(side.sentences):
+        passage = passages[side.passage]
+        sentence_text = Span(sentence.start - passage.chunk.span.start, sentence.end - passage.chunk.span.start).of(
+            passage.chunk.text
+        )
+        piece = f" {sentence_text}" if at else sentence_text
+        span = Span(at + len(piece) - len(sentence_text), at + len(piece))
+        places = [(passage, sentence)]
+        if n == 0:
+            places += [(passages[one.passage], one.sentences[0]) for one in _agreeing(side, ranked, passages)]
+        cited = [cite(p, s, number=count + m, answer_span=span) for m, (p, s) in enumerate(places, start=1)]
+        at, count = at + len(piece), count + len(cited)
+        yield piece, cited
+
+
+def _agreeing(side: Candidate, ranked: Ranked, passages: Sequence[Passage]) -> list[Candidate]:
+    """The best candidate of each further article that says the same, where the reader finds it there by itself."""
+    seen = {passages[side.passage].chunk.article_id}
+    found = []
+    for one in ranked.found:
+        article = passages[one.passage].chunk.article_id
+        if article not in seen and one.row[0] > 0 and one.row[1] > 0 and agree(one.text, side.text):
+            seen.add(article)
+            found.append(one)
+    return found[:_AGREEING]
+
+
+def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[Candidate]:
+    """The best candidate of another article that contradicts the first; at most one."""
+    asked = kind_asked(question)
+    if asked is None or asked[0] not in _SINGLE:
+        return []
+    first = ranked.found[0]
+    for one, odds in zip(ranked.found, ranked.odds, strict=True):
+        other = passages[one.passage].chunk.article_id != passages[first.passage].chunk.article_id
+        if odds < ranked.odds[0] - _RIVAL:
+            break
+        if other and one.row[0] > 0 and one.row[1] > 0 and not agree(one.text, first.text):
+            return [one] if asked[1].search(one.text) and asked[1].search(first.text) else []
+    return []

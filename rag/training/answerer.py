@@ -1,0 +1,206 @@
+"""Fits ``rag/answerers/reading.json``: ``make fit``.
+
+Two linear models: ``choice``, a conditional logit over ``candidates.FEATURES``, tells which of a question's spans
+answers; ``confidence``, a logistic regression over ``reading.SURENESS``, how likely the span so chosen is right
+(never, where there is no answer). Questions are those of articles that the reader was not trained on, asked over
+collections of such articles. To those that people found unanswerable, counted twice for they are few, come
+questions whose passages are taken away, and questions with another name, number or opposite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rag.answerers.candidates import FEATURES, Candidate, candidates, plain
+from rag.answerers.reading import SURENESS, rank
+from rag.answerers.span_reader import OnnxSpanReader
+from rag.build import MODELS, System, build
+from rag.settings import load_settings
+from rag.training import examples
+from rag.training.negatives import opposite, swapped
+from rag.types import Article, Span, SpanReader
+
+_SETS = ("squad_train_subset", "squadshifts new_wiki")
+_SAMPLE = {"answerable": 1200, "impossible": 1200, "hidden": 300, "made": 200}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, the article and the places that answer it there (none: nothing does), and how it came to be."""
+
+    question: str
+    article_id: str
+    spans: tuple[Span, ...]
+    answers: tuple[str, ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Rows ``(candidates, len(FEATURES))`` of one question, and which are right; ``found`` are the candidates."""
+
+    asked: Asked
+    found: list[Candidate]
+    articles: list[str]
+    right: Any
+
+    @property
+    def rows(self) -> Any:
+        return np.array([one.row for one in self.found])
+
+
+def collection(groups: list[examples.Group]) -> tuple[list[Article], list[Asked]]:
+    """Articles of paragraphs, and what is asked of them."""
+    articles, asked = [], []
+    for n, group in enumerate(groups):
+        starts, text = [], ""
+        for passage in group.passages:
+            text += "\n\n" if text else ""
+            starts.append(len(text))
+            text += passage
+        title = next((example.title for _, example in group.examples if example.title), "")
+        articles.append(Article(f"article-{n}", title, text))
+        for place, example in group.examples:
+            spans = tuple(Span(starts[place] + a.start, starts[place] + a.end) for a in example.answers)
+            answers = tuple(example.passage[a.start : a.end] for a in example.answers)
+            kind = "answerable" if spans else "impossible"
+            asked.append(Asked(example.question, f"article-{n}", spans, answers, kind))
+    return articles, asked
+
+
+def chosen(groups: list[examples.Group], asked: list[Asked], seed: int = 0) -> list[Asked]:
+    """A sample of each kind, with questions made unanswerable."""
+    rng = random.Random(seed)
+    answerable = [one for one in asked if one.spans]
+    impossible = [one for one in asked if not one.spans]
+    rng.shuffle(answerable)
+    rng.shuffle(impossible)
+    first = _SAMPLE["answerable"]
+    hidden = [Asked(o.question, o.article_id, (), o.answers, "hidden") for o in answerable[first:][: _SAMPLE["hidden"]]]
+    every = [example for group in groups for _, example in group.examples if example.answers]
+    made = []
+    for example in rng.sample(every, min(len(every), 3 * _SAMPLE["made"])):
+        other = rng.choice((swapped, opposite))(example, rng)
+        made += [Asked(other.question, "", (), (), "made")] if other else []
+    return [*answerable[:first], *impossible[: _SAMPLE["impossible"]], *hidden, *made[: _SAMPLE["made"]]]
+
+
+def weigh(articles: list[Article], asked: list[Asked], reader: SpanReader) -> Iterator[Weighed]:
+    with tempfile.TemporaryDirectory() as home:
+        system = build(load_settings(home=home))
+        for _ in system.ingest(articles):
+            pass
+        for one in asked:
+            yield _weigh(system, one, reader)
+        system.close()
+
+
+def _weigh(system: System, one: Asked, reader: SpanReader) -> Weighed:
+    most = system.settings.passages
+    passages = system.search(one.question, k=most if one.kind != "hidden" else most + 10)
+    if one.kind == "hidden":
+        wanted = [answer.casefold() for answer in one.answers]
+        passages = [p for p in passages if not any(answer in p.chunk.text.casefold() for answer in wanted)]
+    found = candidates(one.question, passages[:most], reader)
+    places = [passages[c.passage].chunk.article_id for c in found]
+    return Weighed(one, found, places, np.array([_right(one, c, p) for c, p in zip(found, places, strict=True)], bool))
+
+
+def _right(asked: Asked, candidate: Candidate, article_id: str) -> bool:
+    """Whether it is where the answer stands, and says it: half of the words in common."""
+    if asked.kind != "answerable" or article_id != asked.article_id:
+        return False
+    near = any(candidate.span.start < s.end and s.start < candidate.span.end for s in asked.spans)
+    return near and max(_f1(candidate.text, answer) for answer in asked.answers) >= 0.5
+
+
+def _f1(one: str, other: str) -> float:
+    mine, theirs = plain(one).split(), plain(other).split()
+    common = sum(min(mine.count(word), theirs.count(word)) for word in set(mine))
+    return 2 * common / (len(mine) + len(theirs)) if common else 0.0
+
+
+def fit_choice(weighed: list[Weighed], penalty: float = 3e-3) -> Any:
+    """Conditional logit: maximises the probability of the right spans among each question's own (McFadden, 1974)."""
+    from scipy.optimize import minimize
+
+    weighed = [one for one in weighed if one.right.any()]
+    scale = np.concatenate([one.rows for one in weighed]).std(axis=0) + 1e-6
+    scaled = [(one.rows / scale, one.right) for one in weighed]
+
+    def loss(weights: Any) -> tuple[float, Any]:
+        total, slope = 0.0, np.zeros_like(weights)
+        for features, right in scaled:
+            odds = np.exp(features @ weights - (features @ weights).max())
+            every = odds / odds.sum()
+            ours = np.where(right, every, 0.0)
+            total -= float(np.log(ours.sum()))
+            slope -= features.T @ (ours / ours.sum() - every)
+        n = len(scaled)
+        return total / n + penalty * float(weights @ weights), slope / n + 2 * penalty * weights
+
+    return minimize(loss, np.zeros(len(FEATURES)), jac=True, method="L-BFGS-B").x / scale
+
+
+def fit_confidence(rows: Any, right: Any, kinds: list[str]) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3000))
+    weights = [2.0 if kind == "impossible" else 1.0 for kind in kinds]
+    model.fit(rows, right, logisticregression__sample_weight=weights)
+    scaler, logistic = model[0], model[1]
+    coefficients = logistic.coef_[0] / scaler.scale_
+    return np.append(coefficients, logistic.intercept_[0] - coefficients @ scaler.mean_)
+
+
+def stored(names: tuple[str, ...], weights: Any) -> dict[str, float]:
+    every = (*names, "intercept")[: len(weights)]
+    return {name: round(float(weight), 4) for name, weight in zip(every, weights, strict=True)}
+
+
+def fit(weighed: list[Weighed]) -> dict[str, Any]:
+    """Both models' weights by feature."""
+    weighed = [one for one in weighed if one.found]
+    choice = fit_choice(weighed)
+    rows, right = sureness(weighed, choice)
+    confidence = fit_confidence(rows, right, [one.asked.kind for one in weighed])
+    return {"questions": len(weighed), "choice": stored(FEATURES, choice), "confidence": stored(SURENESS, confidence)}
+
+
+def sureness(weighed: list[Weighed], choice: Any) -> tuple[Any, Any]:
+    """Of each question the row from which confidence is estimated, and whether its first candidate is right."""
+    ranked = [rank(one.found, choice) for one in weighed]
+    first = [
+        next(n for n, c in enumerate(one.found) if c is r.found[0]) for one, r in zip(weighed, ranked, strict=True)
+    ]
+    right = np.array([one.right[n] for one, n in zip(weighed, first, strict=True)])
+    return np.array([r.row for r in ranked]), right
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=Path("rag/answerers/reading.json"))
+    parser.add_argument("--reader", type=Path, default=MODELS / "reader")
+    given = parser.parse_args()
+    reader = OnnxSpanReader(given.reader)
+    held = examples.parted(examples.load(given.data), held=True)
+    groups = [group for source in held if source.name in _SETS for group in source.groups]
+    articles, asked = collection(groups)
+    weighed = list(weigh(articles, chosen(groups, asked), reader))
+    given.out.write_text(json.dumps(fit(weighed), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The answers of a reader that points at spans: a stand-in points where each test says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+import pytest
+
+from rag.answerers.candidates import FEATURES, candidates, plain
+from rag.answerers.evidence import DECLINED
+from rag.answerers.reading import SURENESS, ReadingAnswerer, agree
+from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
+
+BRIDGE = "The Ardent Bridge was opened on 4 May 1931 by Queen Maud. It has 1,200 rivets. It carries trains."
+AGREES = "Norham remembers: its bridge opened on 4 May 1931. Crowds came."
+DISAGREES = "The opening of the Ardent Bridge was in 1933, says the council. Few remember it."
+
+
+class Pointing:
+    """Finds given words with given odds wherever they stand; the passage's odds are those of its best span."""
+
+    name, fingerprint = "pointing", "pointing"
+
+    def __init__(self, odds: Mapping[str, float]) -> None:
+        self._odds = odds
+
+    def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+        found = []
+        for _, text in texts:
+            spans = [(Span(at, at + len(w)), odds) for w, odds in self._odds.items() if (at := text.find(w)) >= 0]
+            spans.sort(key=lambda one: -one[1])
+            found.append(Finding(spans[0][1] if spans else -9.0, tuple(spans)))
+        return found
+
+
+def passage(text: str, article: str = "a", score: float = 1.0, start: int = 0) -> Passage:
+    span = Span(start, start + len(text))
+    return Passage(Chunk(article, text_revision(text), span, text, title="Bridges"), score)
+
+
+def ask(
+    question: str, odds: Mapping[str, float], *passages: Passage, threshold: float = 0.01
+) -> tuple[list[Delta], Answer]:
+    *deltas, answer = ReadingAnswerer(Pointing(odds), threshold=threshold).answer(question, passages)
+    assert isinstance(answer, Answer)
+    assert all(isinstance(delta, Delta) for delta in deltas)
+    assert "".join(delta.text for delta in deltas) == answer.text
+    return [delta for delta in deltas if isinstance(delta, Delta)], answer
+
+
+def test_the_short_answer_is_the_span_and_the_text_its_sentence() -> None:
+    _, answer = ask("When was the Ardent Bridge opened?", {"4 May 1931": 5.0}, passage(BRIDGE, start=100))
+    assert (answer.status, answer.short) == ("answered", "4 May 1931")
+    assert answer.text == "The Ardent Bridge was opened on 4 May 1931 by Queen Maud."
+    (citation,) = answer.citations
+    assert citation.quote == answer.text
+    assert (citation.span, citation.answer_span) == (Span(100, 157), Span(0, 57))
+
+
+def test_an_answer_over_two_sentences_cites_each() -> None:
+    words = "has 1,200 rivets. It carries"
+    deltas, answer = ask("What is it like?", {words: 5.0}, passage(BRIDGE))
+    assert answer.text == "It has 1,200 rivets. It carries trains."
+    assert [c.quote for c in answer.citations] == ["It has 1,200 rivets.", "It carries trains."]
+    assert [answer.text[c.answer_span.start : c.answer_span.end] for c in answer.citations] == [
+        c.quote for c in answer.citations
+    ]
+    assert [len(delta.citations) for delta in deltas] == [1, 1]
+
+
+def test_it_declines_under_the_threshold() -> None:
+    deltas, answer = ask("When?", {"4 May 1931": -8.0}, passage(BRIDGE), threshold=0.9)
+    assert (answer.status, answer.short, answer.citations) == ("unanswerable", None, ())
+    assert [delta.text for delta in deltas] == [DECLINED]
+    assert 0 <= answer.confidence < 0.9
+
+
+def test_nothing_found_is_declined() -> None:
+    for passages in ((), (passage(BRIDGE),)):
+        _, answer = ask("When?", {"not there": 5.0}, *passages, threshold=0.0001)
+        assert (answer.status, answer.confidence) == ("unanswerable", 0.0)
+
+
+def test_articles_that_agree_are_cited_together() -> None:
+    deltas, answer = ask("When was the bridge opened?", {"4 May 1931": 5.0}, passage(BRIDGE), passage(AGREES, "b", 0.9))
+    assert answer.status == "answered"
+    assert answer.text == "The Ardent Bridge was opened on 4 May 1931 by Queen Maud."
+    assert [(c.number, c.article_id, c.answer_span) for c in answer.citations] == [
+        (1, "a", Span(0, 57)),
+        (2, "b", Span(0, 57)),
+    ]
+    assert answer.citations[1].quote == "Norham remembers: its bridge opened on 4 May 1931."
+    assert deltas[0].citations == answer.citations
+
+
+def test_articles_that_contradict_each_other_are_both_told() -> None:
+    odds = {"4 May 1931": 5.0, "1933": 4.8}
+    _, answer = ask("When was the Ardent Bridge opened?", odds, passage(BRIDGE), passage(DISAGREES, "b"))
+    assert answer.status == "conflicting"
+    assert [c.article_id for c in answer.citations] == ["a", "b"]
+    assert answer.text == f"{BRIDGE[:57]} {DISAGREES[:63]}"
+
+
+@pytest.mark.parametrize(
+    ("question", "odds"),
+    [
+        ("Who opened the bridge?", {"Queen Maud": 5.0, "the council": 4.9}),  # two may have
+        ("When was the Ardent Bridge opened?", {"4 May 1931": 5.0, "1933": -1.0}),  # the reader does not believe it
+        ("When was the Ardent Bridge opened?", {"4 May 1931": 5.0, "the council": 4.9}),  # no time
+    ],
+)
+def test_what_is_no_contradiction(question: str, odds: Mapping[str, float]) -> None:
+    _, answer = ask(question, odds, passage(BRIDGE), passage(DISAGREES, "b"))
+    assert answer.status == "answered"
+    assert len(answer.citations) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("4 May 1931", "1931", True),
+        ("the Queen Maud", "Queen Maud", True),
+        ("36,000", "36000", True),
+        ("36,000", "36,417 people", True),
+        ("36,000", "45,000", False),
+        ("1931", "1933", False),
+        ("Queen Maud", "Jonas Lind", False),
+        ("the", "a", False),
+    ],
+)
+def test_agree(one: str, other: str, expected: bool) -> None:
+    assert agree(one, other) is expected
+    assert agree(other, one) is expected
+
+
+def test_plain() -> None:
+    assert plain("The 1,200 Rivets,") == "1200 rivets"
+
+
+def test_a_span_of_two_overlapping_passages_is_weighed_once() -> None:
+    whole, part = passage(BRIDGE), passage(BRIDGE[58:], start=58)
+    found = candidates("How many rivets?", [whole, part], Pointing({"1,200": 3.0}))
+    assert [one.span for one in found] == [Span(65, 70)]
+
+
+def test_agreement_counts_only_other_articles() -> None:
+    same = [passage(BRIDGE), passage(AGREES, "a", start=500)]
+    other = [passage(BRIDGE), passage(AGREES, "b")]
+    at = FEATURES.index("agreed")
+    odds = {"4 May 1931": 3.0}
+    assert [one.row[at] for one in candidates("When?", same, Pointing(odds))] == [0.0, 0.0]
+    assert [one.row[at] for one in candidates("When?", other, Pointing(odds))] == [3.0, 3.0]
+
+
+def test_a_span_that_is_not_of_the_kind_asked_for_is_marked() -> None:
+    (when, who) = candidates(
+        "When was the bridge opened?", [passage(BRIDGE)], Pointing({"4 May 1931": 3.0, "Queen Maud": 2.0})
+    )
+    at = FEATURES.index("lacks_time")
+    assert (when.row[at], who.row[at]) == (0.0, 1.0)
+
+
+def test_the_stored_weights_are_for_the_features_that_there_are() -> None:
+    stored = json.loads((files("rag.answerers") / "reading.json").read_text(encoding="utf-8"))
+    assert set(stored["choice"]) == set(FEATURES)
+    assert set(stored["confidence"]) == {*SURENESS, "intercept"}
