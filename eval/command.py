@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -18,17 +18,21 @@ from rich.text import Text
 from typer._click.core import Context  # typer brings its own click
 from typer.core import TyperGroup
 
+from eval.calibrate import fit
 from eval.draft import MOST, Proposal, propose, write_draft
 from eval.formats import Kind, load_set
 from eval.gate import Baseline, changed_questions, compare, load_baseline, losses
 from eval.page import Shown, render
 from eval.questions import EvidenceError, QuestionSet, SetError, locate, paragraphs, resolve, sample
-from eval.report import print_changes, print_report, print_side_by_side
+from eval.report import print_changes, print_fitted, print_report, print_side_by_side
 from eval.runs import Folder, Line, Subject, Task, identify, run
 from eval.scores import score
-from eval.subjects import Remote
+from eval.subjects import Local, Remote
 from eval.systems import make, read_articles
+from rag.build import build
+from rag.calibration import Calibration
 from rag.errors import NotFound, UsageError
+from rag.settings import load_settings
 from rag.types import Article, Refusal
 from rag.wire import Wire
 
@@ -125,6 +129,40 @@ def evaluate(
             Console().print(Text(f"\nThe run, its scores and a report to open: {out / 'report.html'}"), soft_wrap=True)
     if lost:
         raise typer.Exit(1)
+
+
+def calibrate(
+    set_path: Annotated[Path, typer.Argument(metavar="SET", help="Questions about the collection, some unanswerable.")],
+    kind: As = None,
+    home: Annotated[Path | None, typer.Option(help="Folder of the collection.")] = None,
+    risk: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="Share of questions that may get a wrong answer.")
+    ] = 0.05,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the confidence under which an answer is declined to questions of your own."""
+    question_set = load_set(set_path, kind)
+    settings = load_settings(home=home, threshold=0.0)
+    if not (settings.home / "library.db").exists():
+        raise NotFound(
+            expected=f"a collection in {settings.home}", found="none", remedy="put articles in: quotewell ingest PATH"
+        )
+    with closing(build(settings)) as system, _progress() as progress:
+        _, lines, _ = _asked(Local(system), question_set, "ask", 0, None, progress)
+        fitted = fit(lines, risk)
+        Calibration(
+            threshold=min(1.0, fitted.threshold),
+            risk=risk,
+            bound=fitted.bound,
+            questions=len(lines),
+            set_name=question_set.name,
+            reader=system.reader,
+            articles=system.library.stats().articles,
+        ).save(settings.home)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(fitted)) + "\n")
+    else:
+        print_fitted(Console(), fitted, risk, len(lines))
 
 
 @app.command("check")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.calibrate import Fitted
 from eval.gate import Change
 from eval.page import Shown, interval, told
 from eval.runs import Line
@@ -134,3 +135,14 @@ def _types(scores: Scores) -> Table:
         cells = (told(name, one["metrics"][name]["value"]) if name in one["metrics"] else "–" for name in shown)
         table.add_row(Text(kind), str(one["n"]), *cells)
     return table
+
+
+def print_fitted(console: Console, fitted: Fitted, risk: float, questions: int) -> None:
+    """What a calibration found, in sentences."""
+    console.print(
+        f"Fitted to {questions} questions: under a confidence of {fitted.threshold:.3f} is declined from now on.\n"
+        f"  {fitted.risk:.1%} of the questions get a wrong answer (asked for: at most {risk:.1%} on average;\n"
+        f"  of 100 halves of the articles, 95 stayed under {fitted.bound:.1%}),\n"
+        f"  {fitted.wrong:.1%} of the answers given are wrong,\n"
+        f"  {fitted.declined:.1%} of the questions are declined, {fitted.wrongly:.1%} of those that have an answer."
+    )

@@ -62,6 +62,10 @@ def _collection(opener: Callable[[], System], deep: bool) -> Iterator[Finding]:
     held = f"{stats.articles} articles, {stats.revisions} revisions, {stats.chunks} chunks, {stats.bytes / 1e6:.1f} MB"
     yield Finding("embedder", True, True, f"{system.embedder.fingerprint}, {system.embedder.dim} dimensions")
     yield Finding("library", True, True, f"{held} in {system.settings.home}")
+    told = "fitted by quotewell calibrate" if system.calibration else "the default"
+    if system.calibration and system.calibration.articles != stats.articles:
+        told += f" to {system.calibration.articles} articles: calibrate anew when they have become others"
+    yield Finding("threshold", True, False, f"{system.threshold:.3f}, {told}")
     problems = system.problems() if deep else system.ready()
     told = "nothing contradicts itself" if deep else "ready (doctor --deep reads and compares all)"
     yield Finding("consistency", not problems, True, "; ".join(problems[:5]) or told)

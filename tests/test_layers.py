@@ -21,15 +21,17 @@ LAYER_1 = (
     "rag.copies",
     "rag.wire",
     "rag.models",
+    "rag.calibration",
 )
 LAYER_0 = ("rag.types", "rag.errors")
-OUTER = ("rag.build", "rag.flow", "rag.types", "rag.errors", "rag.settings", "rag.wire")
+OUTER = ("rag.build", "rag.flow", "rag.types", "rag.errors", "rag.settings", "rag.wire", "rag.calibration")
 ALLOWED = {
     "rag.types": (),
     "rag.errors": (),
     "rag.chunks": LAYER_0,
     "rag.words": LAYER_0,
     "rag.models": LAYER_0,
+    "rag.calibration": LAYER_0,
     "rag.copies": LAYER_0,
     "rag.citations": LAYER_0,
     "rag.settings": LAYER_0,

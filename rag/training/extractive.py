@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from rag.answerers.extractive import FEATURES, Sentence, weigh
-from rag.build import System, build
+from rag.build import MODELS, System, build
+from rag.embedders.onnx import OnnxEmbedder
 from rag.settings import load_settings
 from rag.types import Article, Span
 
@@ -140,7 +141,7 @@ def _candidates(system: System, kind: str, example: Example) -> list[Sentence]:
     if kind == "hidden":
         wanted = [answer.casefold() for answer in example.answers]
         passages = [p for p in passages if not any(answer in p.chunk.text.casefold() for answer in wanted)]
-    return weigh(example.question, passages[:most], system.reader)
+    return weigh(example.question, passages[:most], OnnxEmbedder(MODELS / "minilm"))
 
 
 def _right(sentence: Sentence, kind: str, example: Example) -> bool:

@@ -54,7 +54,8 @@ class ScriptedSystem:
         self.script = script or {}
         self.asked: list[tuple[str, int | None, Where | None, tuple[Turn, ...]]] = []
         self.embedder = self.splitter = SimpleNamespace(fingerprint="scripted")
-        self.settings = SimpleNamespace(threshold=0.5, passages=6)
+        self.settings = SimpleNamespace(passages=6)
+        self.reader, self.threshold = "scripted", 0.5
 
     def ingest(self, items: Iterable[Article | Refusal]) -> Iterator[Receipt]:
         for item in items:
