@@ -13,6 +13,7 @@ import numpy as np
 
 from rag.answerers.candidates import FEATURES, Candidate, candidates, plain
 from rag.answerers.evidence import DECLINED, kind_asked
+from rag.answerers.parts import parts
 from rag.citations import cite
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
 
@@ -83,7 +84,8 @@ class ReadingAnswerer:
     """Answers with what a reader points at; declines under ``threshold``.
 
     Where another article says the same it is cited too; where one says something else of what has a single value,
-    both are told, and the answer is ``conflicting``.
+    both are told, and the answer is ``conflicting``. Of a question that asks for two things each is read for, and where
+    only one is answered the answer is ``partial``.
     """
 
     def __init__(self, reader: SpanReader, *, threshold: float) -> None:
@@ -93,22 +95,47 @@ class ReadingAnswerer:
     def answer(
         self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
     ) -> Iterator[Delta | Answer]:
-        ranked = rank(candidates(question, passages, self._reader))
-        sure = confidence(ranked.row) if ranked.found else 0.0
-        if sure < self._threshold:
+        asked = [self._ask(part, passages) for part in parts(question, [p.chunk.text for p in passages])]
+        known = [one for one in asked if one.sure >= self._threshold]
+        if not known:
+            sure = max(one.sure for one in asked)
             yield Delta(DECLINED)
             yield Answer(question, "unanswerable", DECLINED, None, (), tuple(passages), sure)
             return
-        sides = [ranked.found[0], *_rivals(question, ranked, passages)]
         text = ""
         citations: list[Citation] = []
-        for side in sides:
-            for piece, cited in _statements(side, ranked, passages, len(text), len(citations)):
-                text += piece
-                citations += cited
-                yield Delta(piece, tuple(cited))
-        status: Status = "conflicting" if len(sides) > 1 else "answered"
-        yield Answer(question, status, text, sides[0].text, tuple(citations), tuple(passages), sure)
+        for one in known:
+            for side in one.sides:
+                for piece, cited in _statements(side, one.ranked, passages, len(text), len(citations)):
+                    if text and all(_told(c, citations) for c in cited):
+                        continue
+                    text += piece
+                    citations += cited
+                    yield Delta(piece, tuple(cited))
+        status: Status = "conflicting" if any(len(one.sides) > 1 for one in known) else "answered"
+        if len(known) < len(asked):
+            status = "partial"
+        short = "; ".join(dict.fromkeys(one.sides[0].text for one in known))
+        sure = min(one.sure for one in known)
+        yield Answer(question, status, text, short, tuple(citations), tuple(passages), sure)
+
+    def _ask(self, question: str, passages: Sequence[Passage]) -> _Part:
+        ranked = rank(candidates(question, passages, self._reader))
+        if not ranked.found:
+            return _Part(ranked, (), 0.0)
+        return _Part(ranked, (ranked.found[0], *_rivals(question, ranked, passages)), confidence(ranked.row))
+
+
+class _Part(NamedTuple):
+    """One thing that was asked: what may answer it, which of them do, each against the other, and how sure that is."""
+
+    ranked: Ranked
+    sides: tuple[Candidate, ...]
+    sure: float
+
+
+def _told(citation: Citation, before: Sequence[Citation]) -> bool:
+    return any((c.article_id, c.span) == (citation.article_id, citation.span) for c in before)
 
 
 def _statements(

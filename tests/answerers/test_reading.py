@@ -117,6 +117,51 @@ def test_what_is_no_contradiction(question: str, odds: Mapping[str, float]) -> N
     assert len(answer.citations) == 1
 
 
+class PointingByQuestion(Pointing):
+    """Points at what the words of the question say: ``odds`` are of (word of the question, words of the text)."""
+
+    def __init__(self, odds: Mapping[tuple[str, str], float]) -> None:
+        self._by = odds
+
+    def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+        self._odds = {words: odds for (word, words), odds in self._by.items() if word in question}
+        return super().find(question, texts)
+
+
+def ask_parts(odds: Mapping[tuple[str, str], float]) -> Answer:
+    question = "When was the Ardent Bridge opened and how many rivets does it have?"
+    *_, answer = ReadingAnswerer(PointingByQuestion(odds), threshold=0.3).answer(question, [passage(BRIDGE)])
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def test_a_question_for_two_things_gets_both() -> None:
+    answer = ask_parts({("opened", "4 May 1931"): 6.0, ("rivets", "1,200"): 6.0})
+    assert (answer.status, answer.short) == ("answered", "4 May 1931; 1,200")
+    assert [c.quote for c in answer.citations] == [BRIDGE[:57], "It has 1,200 rivets."]
+    assert [(c.number, answer.text[c.answer_span.start : c.answer_span.end]) for c in answer.citations] == [
+        (1, BRIDGE[:57]),
+        (2, "It has 1,200 rivets."),
+    ]
+
+
+def test_where_only_one_is_answered_the_answer_is_partial() -> None:
+    answer = ask_parts({("opened", "4 May 1931"): -9.0, ("rivets", "1,200"): 6.0})
+    assert (answer.status, answer.short, answer.text) == ("partial", "1,200", "It has 1,200 rivets.")
+    assert [c.number for c in answer.citations] == [1]
+
+
+def test_where_none_is_answered_it_declines() -> None:
+    answer = ask_parts({("opened", "4 May 1931"): -9.0, ("rivets", "1,200"): -9.0})
+    assert (answer.status, answer.citations) == ("unanswerable", ())
+
+
+def test_a_sentence_that_answers_both_is_told_once() -> None:
+    answer = ask_parts({("opened", "4 May 1931"): 6.0, ("rivets", "Queen Maud"): 6.0})
+    assert (answer.status, answer.text) == ("answered", BRIDGE[:57])
+    assert len(answer.citations) == 1
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [

@@ -1,0 +1,29 @@
+"""A question that asks for two things, taken apart by its form. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_WH = r"(?:what|when|where|which|who|whom|whose|why|how)"
+_SECOND = re.compile(rf"^(?P<first>.+?),?\s+and\s+(?P<second>(?:(?:in|on|at|by|for|from|to|with)\s+)?{_WH}\b.+)$", re.I)
+_ASKS = re.compile(rf"(?:\w+\s+)?{_WH}\b.*\s(?!{_WH}$)\S+$", re.I)
+_NAME = r"(?:the\s+)?[A-Z][\w'’.-]*(?:\s+(?:of\s+(?:the\s+)?)?[A-Z0-9][\w'’.-]*)*"
+_BOTH = re.compile(rf"(?P<one>{_NAME})\s+and\s+(?:of\s+)?(?P<other>{_NAME})")
+_TOGETHER = re.compile(r"\b(?:between|both|together|relation\w*|differ\w*|agree\w*)\b", re.I)
+
+
+def parts(question: str, texts: Sequence[str]) -> list[str]:
+    """The questions in ``question``: itself alone, or two where it joins them with "and".
+
+    It does so before a second question word, or between two names that ``texts`` do not join themselves.
+    """
+    whole = question.strip().rstrip("?.! ")
+    joined = _SECOND.match(whole)
+    if joined and _ASKS.match(joined["first"]):
+        return [f"{joined['first']}?", f"{joined['second'][0].upper()}{joined['second'][1:]}?"]
+    names = _BOTH.search(whole)
+    if names and not _TOGETHER.search(whole) and not any(names.group() in text for text in texts):
+        before, after = whole[: names.start()], whole[names.end() :]
+        return [f"{before}{name}{after}?" for name in (names["one"], names["other"])]
+    return [question]
