@@ -9,7 +9,7 @@ SCALE ?= ../shared/data
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted bench bench-scale duplicates models fit reader faults proof
+.PHONY: help run test check eval gate baseline planted bench bench-reader bench-scale duplicates models fit reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -54,6 +54,9 @@ bench: $(TRAIN) ## a stock LangChain pipeline beside ours, five pairs in one run
 
 bench-scale: $(TRAIN) ## ingest and search at 100,000 chunks of news and letters, and at 1,000,000 vectors (an hour)
 	$(BIN)/python -m eval.scale $(SCALE)
+
+bench-reader: $(TRAIN) ## an answer over eight passages beside one with a RoBERTa-base reader
+	$(BIN)/python -m eval.readers_bench --articles $(if $(wildcard $(DATA)),$(DATA),seeds)
 
 duplicates: $(TRAIN) ## are copies of real texts found among the others, and nothing else?
 	$(BIN)/python -m eval.duplicates $(SCALE)
