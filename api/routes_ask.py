@@ -11,10 +11,10 @@ from starlette.responses import Response
 from api.events import EventStream, event, started, whole
 from api.problems import of_error, problem, unexpected
 from api.system import TheSystem
-from api.wire import JSON, AnswerOut, AskIn, SearchIn, SearchOut
+from api.wire import JSON, AnswerOut, AskIn, SearchIn, SearchOut, VerifyIn, VerifyOut
 from rag.errors import QuotewellError
 from rag.types import Answer, Delta
-from rag.wire import answer_out, citation_out, passage_out
+from rag.wire import answer_out, citation_out, claim_in, passage_out, verification_out
 
 router = APIRouter(prefix="/api", tags=["ask"])
 
@@ -61,3 +61,12 @@ def search(body: SearchIn, system: TheSystem) -> Response:
     """Passages, best first; a higher score fits better."""
     passages = system.search(body.question, k=body.k, where=body.to_where())
     return JSON({"passages": [passage_out(passage) for passage in passages]})
+
+
+@router.post("/verify", operation_id="verify", summary="Check anybody's citations", response_model=VerifyOut)
+def verify(body: VerifyIn, system: TheSystem) -> Response:
+    """Whether each quote stands in the articles, where it is said to, and whether the quotes say what each sentence
+    of `answer` says: its figures, dates, names and negations. A quote that stands elsewhere is told with its place.
+    """
+    verdicts, told = system.verify(body.answer, [claim_in(citation) for citation in body.citations])
+    return JSON(verification_out(verdicts, told))

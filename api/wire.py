@@ -250,6 +250,42 @@ class AnswerOut(_Out):
     timings_ms: dict[str, float]
 
 
+class VerifyIn(_In):
+    """An answer and its citations: of this service, of Anthropic's or OpenAI's form, or any with a quote."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.VERIFY]})
+
+    answer: Annotated[Text, Field(max_length=100_000)] = ""
+    citations: tuple[dict[str, Any], ...] = Field(max_length=200, description="At least a quote each: `cited_text`.")
+
+
+class VerdictOut(_Out):
+    """What was found of one citation. ``found`` is where its quote stands, also where that is not what was claimed."""
+
+    number: int | None
+    verification: VerificationOut
+    reason: str | None
+    newest: bool
+    found: dict[str, Any] | None
+
+
+class StatementOut(_Out):
+    """A sentence of the answer; ``lacking`` is what it says and its quotes do not."""
+
+    answer_start: int
+    answer_end: int
+    text: str
+    status: Literal["proved", "unsupported", "uncited"]
+    citations: list[int]
+    lacking: list[str]
+
+
+class VerifyOut(_Out):
+    verified: bool
+    citations: list[VerdictOut]
+    statements: list[StatementOut]
+
+
 class ArticleIn(_In):
     """An article to put in. Only ``text`` is needed; without an id, one is made."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import entry_points
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -25,12 +26,17 @@ from rag.build import rebuild as build_anew
 from rag.doctor import examine
 from rag.errors import NotFound, QuotewellError, UsageError
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Article, AsOf, Citation, Every, Is, Outcome, Published, Receipt, Where
-from rag.wire import answer_out, article_out, passage_out, receipt_out
+from rag.types import Answer, Article, AsOf, Citation, Every, Is, Outcome, Published, Receipt, Status, Where
+from rag.verification import Statement, Verdict
+from rag.wire import answer_out, article_out, claim_in, passage_out, receipt_out, verification_out
 
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of the collection.", show_default="./.quotewell")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
+_NOTES: dict[Status, str] = {
+    "conflicting": "The articles contradict each other:",
+    "partial": "The articles answer a part of this:",
+}
 _MARKS: dict[Outcome, str] = {"added": "green", "updated": "yellow", "unchanged": "dim", "refused": "red"}
 
 
@@ -234,11 +240,13 @@ def _print_answer(answer: Answer, system: System) -> None:
             console.print(Text(f"  · {_place(chunk.title, chunk.published_at)}", style="cyan"))
             console.print(_indented(Text(_shortened(chunk.text), style="dim")))
         return
+    if answer.status in _NOTES:
+        console.print(_NOTES[answer.status], style="yellow")
     text = Text()
-    for citation in answer.citations:
+    for span, citations in groupby(answer.citations, key=lambda one: one.answer_span):
         start = text.plain and " "
-        text.append(f"{start}{citation.answer_span.of(answer.text)}", style="bold")
-        text.append(f" [{citation.number}]", style="cyan")
+        text.append(f"{start}{span.of(answer.text)}", style="bold")
+        text.append(" " + "".join(f"[{citation.number}]" for citation in citations), style="cyan")
     console.print(text)
     console.print()
     for citation in answer.citations:
@@ -294,6 +302,62 @@ def search(
         if not passages:
             console.print("Nothing found.")
     system.close()
+
+
+@app.command()
+def verify(
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON: an answer of ours, or {answer, citations}.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Check an answer with citations, ours or anybody's, against the articles; exit code 1 where something fails."""
+    told = _read_answer(source)
+    system = _open_existing(home)
+    verdicts, sentences = system.verify(told[0], [claim_in(record) for record in told[1]])
+    system.close()
+    found = verification_out(verdicts, sentences)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_verification(_console(), verdicts, sentences)
+    if not found["verified"]:
+        raise typer.Exit(1)
+
+
+def _read_answer(source: str) -> tuple[str, list[dict[str, Any]]]:
+    """The text and the citations of an answer, a completion or {answer, citations}. Raises UsageError, NotFound."""
+    path = Path(source)
+    if source != "-" and not path.is_file():
+        raise NotFound(expected=f"a file {source}", found="no such file", remedy="name one, or - for standard input")
+    try:
+        told = json.loads(sys.stdin.read() if source == "-" else path.read_text(encoding="utf-8"))
+        if "choices" in told:
+            message = told["choices"][0]["message"]
+            citations = told.get("x_quotewell", {}).get("citations") or message.get("annotations") or []
+            return message["content"] or "", list(citations)
+        return str(told.get("answer") or told.get("text") or ""), [dict(one) for one in told["citations"]]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as err:
+        raise UsageError(
+            expected="JSON with citations", found=str(err) or type(err).__name__, remedy="see quotewell ask --json"
+        ) from err
+
+
+def _print_verification(console: Console, verdicts: Sequence[Verdict], sentences: Sequence[Statement]) -> None:
+    for n, verdict in enumerate(verdicts, start=1):
+        mark, style = ("✓", "green") if verdict.holds else ("✗", "red")
+        told = verdict.status if verdict.holds else (verdict.reason or "absent").replace("_", " ")
+        console.print(Text.assemble((f"{mark} [{verdict.claim.number or n}] {told}", style)))
+        if verdict.place:
+            article, span = verdict.place.article, verdict.place.span
+            where = f"{article.id}@{article.revision[:12]}, characters {span.start}–{span.end}"
+            old = "" if verdict.newest else " (not the newest revision)"
+            console.print(_indented(Text(_place(article.title, article.published_at) + old, style="cyan")))
+            console.print(_indented(Text(where, style="dim")))
+    for sentence in sentences:
+        if sentence.status != "proved":
+            lacking = f": its quotes do not say {', '.join(sentence.lacking)}" if sentence.lacking else ""
+            console.print(Text(f"✗ {sentence.status}{lacking}", style="red"))
+            console.print(_indented(Text(_shortened(sentence.text))))
 
 
 @articles.command("list")

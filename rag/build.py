@@ -38,6 +38,7 @@ from rag.types import (
     Turn,
     Where,
 )
+from rag.verification import Claim, Statement, Verdict, check, statements
 
 MODELS = Path(__file__).parent / "models"
 THRESHOLD = 0.17
@@ -195,6 +196,12 @@ class System:
             where=where,
             history=history,
         )
+
+    def verify(self, answer: str, claims: Sequence[Claim]) -> tuple[list[Verdict], list[Statement]]:
+        """What the library says of anybody's citations, and of each sentence of the answer that they are for."""
+        with self.state() as now:
+            verdicts = [check(claim, now.library) for claim in claims]
+        return verdicts, statements(answer, verdicts)
 
     def ready(self) -> list[str]:
         """Why questions cannot be answered now, a line each; empty when they can."""

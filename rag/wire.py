@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from rag.citations import utf16_length
-from rag.types import Answer, Article, Citation, Copy, Passage, Receipt
+from rag.errors import UsageError
+from rag.types import Answer, Article, Citation, Copy, Passage, Receipt, Span
+from rag.verification import Claim, Statement, Verdict
 
 Wire = dict[str, Any]
 
@@ -109,3 +112,92 @@ def receipt_out(receipt: Receipt) -> Wire:
         "chunks": receipt.chunks,
     }
     return out | {"reason": receipt.reason, "code": receipt.code} if receipt.outcome == "refused" else out
+
+
+_QUOTES = ("cited_text", "quote", "text")
+
+
+def claim_in(record: Mapping[str, Any]) -> Claim:
+    """A citation of ours, of Anthropic's, an annotation of OpenAI's, or any object with a quote. Raises UsageError."""
+    nested = record.get("url_citation")
+    flat = {**record, **nested} if isinstance(nested, Mapping) else record
+    try:
+        article_id = _text(flat.get("article_id"))
+        return Claim(
+            quote=next((_text(flat[key]) or "" for key in _QUOTES if flat.get(key)), ""),
+            number=_count(flat.get("number")),
+            article_id=article_id,
+            revision=_text(flat.get("revision")) if article_id else None,
+            url=_text(flat.get("url")),
+            title=_text(flat.get("title") or flat.get("document_title")),
+            span=_span(flat, "start_char_index", "end_char_index") if article_id else None,
+            answer_span=_span(flat, "answer_start", "answer_end") or _span(flat, "start_index", "end_index"),
+        )
+    except (TypeError, ValueError) as err:
+        raise UsageError(
+            expected="a citation, such as an answer has", found=str(err), remedy="see /docs for its fields"
+        ) from err
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{value!r:.60} where text belongs")
+    if value and not value.isascii():
+        value.encode("utf-8")  # JSON's escapes can spell half a character
+    return value or None
+
+
+def _count(value: object) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"{value!r:.60} where a whole number belongs")
+    return value
+
+
+def _span(record: Mapping[str, Any], start: str, end: str) -> Span | None:
+    first, last = _count(record.get(start)), _count(record.get(end))
+    return None if first is None or last is None else Span(first, last)
+
+
+def verdict_out(verdict: Verdict) -> Wire:
+    """What was found of one citation; where its quote stands, as in a citation of ours, or None."""
+    place, claim = verdict.place, verdict.claim
+    out: Wire = {
+        "number": claim.number,
+        "verification": {"status": verdict.status, "score": 1.0 if verdict.holds else 0.0},
+        "reason": verdict.reason,
+        "newest": verdict.newest,
+        "found": None,
+    }
+    if place is not None:
+        article, span = place.article, place.span
+        out["found"] = {
+            "article_id": article.id,
+            "revision": article.revision,
+            "title": article.title,
+            "url": article.url,
+            "published_at": article.published_at,
+            "start_char_index": span.start,
+            "end_char_index": span.end,
+            "cited_text": place.quote,
+            "permalink": permalink(article.id, article.revision, span.start, span.end),
+        }
+    return out
+
+
+def verification_out(verdicts: Sequence[Verdict], told: Sequence[Statement]) -> Wire:
+    """``verified``: every citation holds, and where there is an answer, its citations prove every sentence."""
+    return {
+        "verified": bool(verdicts) and all(v.holds for v in verdicts) and all(s.status == "proved" for s in told),
+        "citations": [verdict_out(verdict) for verdict in verdicts],
+        "statements": [
+            {
+                "answer_start": one.span.start,
+                "answer_end": one.span.end,
+                "text": one.text,
+                "status": one.status,
+                "citations": list(one.citations),
+                "lacking": list(one.lacking),
+            }
+            for one in told
+        ],
+    }

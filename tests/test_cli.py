@@ -218,3 +218,31 @@ def test_pruning_and_rebuilding(tmp_path: Path) -> None:
         path.write_bytes(b"garbage")
     assert "nothing contradicts itself" in quotewell("doctor", "--rebuild", "--deep", home=home).stdout
     assert "2 wheels" in quotewell("ask", "How many wheels has the mill?", home=home).stdout
+
+
+def test_verify_reads_what_ask_printed_and_finds_what_was_changed(home: Path, tmp_path: Path) -> None:
+    answer = quotewell("ask", "When did the bridge open again?", "--json", home=home).stdout
+    told = quotewell("verify", "-", home=home, stdin=answer)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith("✓ [1] exact\n")
+    changed = json.loads(answer)
+    changed["citations"][0]["cited_text"] = changed["citations"][0]["cited_text"].replace("2019", "2020")
+    changed["text"] = changed["text"].replace("2019", "2020")
+    path = tmp_path / "answer.json"
+    path.write_text(json.dumps(changed))
+    told = quotewell("verify", str(path), home=home)
+    assert told.returncode == 1
+    assert told.stdout.startswith("✗ [1] altered\n")
+    assert "✗ unsupported" in told.stdout
+    found = json.loads(quotewell("verify", str(path), "--json", home=home).stdout)
+    assert (found["verified"], found["citations"][0]["reason"]) == (False, "altered")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"citations": 5}', '{"citations": [{"cited_text": 5}]}', '{"choices": []}']
+)
+def test_verify_says_what_it_cannot_read(home: Path, content: str) -> None:
+    told = quotewell("verify", "-", home=home, stdin=content)
+    assert told.returncode == 2
+    assert told.stderr.startswith("error: expected ")
+    assert "Traceback" not in told.stderr

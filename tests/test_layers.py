@@ -22,9 +22,21 @@ LAYER_1 = (
     "rag.wire",
     "rag.models",
     "rag.calibration",
+    "rag.quotes",
+    "rag.statements",
+    "rag.verification",
 )
 LAYER_0 = ("rag.types", "rag.errors")
-OUTER = ("rag.build", "rag.flow", "rag.types", "rag.errors", "rag.settings", "rag.wire", "rag.calibration")
+OUTER = (
+    "rag.build",
+    "rag.flow",
+    "rag.types",
+    "rag.errors",
+    "rag.settings",
+    "rag.wire",
+    "rag.calibration",
+    "rag.verification",
+)
 ALLOWED = {
     "rag.types": (),
     "rag.errors": (),
@@ -32,10 +44,13 @@ ALLOWED = {
     "rag.words": LAYER_0,
     "rag.models": LAYER_0,
     "rag.calibration": LAYER_0,
+    "rag.quotes": LAYER_0,
+    "rag.statements": (*LAYER_0, "rag.words"),
+    "rag.verification": (*LAYER_0, "rag.chunks", "rag.quotes", "rag.statements"),
     "rag.copies": LAYER_0,
     "rag.citations": LAYER_0,
     "rag.settings": LAYER_0,
-    "rag.wire": (*LAYER_0, "rag.citations"),
+    "rag.wire": (*LAYER_0, "rag.citations", "rag.verification"),
     "rag.retrieval": (*LAYER_0, "rag.chunks", "rag.copies", "rag.words"),
     "rag.flow": (*LAYER_0, "rag.chunks", "rag.citations"),
     "rag.doctor": (*LAYER_0, "rag.build"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from rag.types import (
     Citation,
     Delta,
     Passage,
+    Reading,
     Receipt,
     Refusal,
     Span,
@@ -25,6 +27,7 @@ from rag.types import (
     Turn,
     Where,
 )
+from rag.verification import Claim, Statement, Verdict, check, statements
 
 Piece = Delta | Answer | Exception
 
@@ -44,6 +47,12 @@ class DictLibrary:
     def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
         ids = sorted(key for key in self.revisions if key > (after or ""))
         return [self.article(key) for key in ids[:limit]]
+
+    def search_text(self, query: str, k: int) -> list[tuple[int, float]]:
+        return []
+
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]:
+        return []
 
     def stats(self) -> Stats:
         return Stats(len(self.revisions), len(self.revisions), len(self.revisions), 1, 1)
@@ -125,6 +134,10 @@ class FakeSystem:
     def delete(self, article_id: str) -> None:
         self.library.article(article_id)
         del self.library.revisions[article_id]
+
+    def verify(self, answer: str, claims: Sequence[Claim]) -> tuple[list[Verdict], list[Statement]]:
+        verdicts = [check(claim, cast("Reading", self.library)) for claim in claims]
+        return verdicts, statements(answer, verdicts)
 
     def ready(self) -> list[str]:
         return self.reasons
