@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,30 +65,40 @@ class ChatIn(BaseModel):
     def include_usage(self) -> bool:
         return self.stream_options is not None and self.stream_options.include_usage
 
+    def texts(self) -> list[Message]:
+        """Raises UsageError for what is no text."""
+        return [Message(message.role, _text(message)) for message in self.messages]
 
-def conversation(body: ChatIn) -> tuple[str, list[Turn]]:
+
+class Message(NamedTuple):
+    """One message of a conversation, in whichever format it came."""
+
+    role: str
+    text: str
+
+
+def conversation(model: str, messages: Sequence[Message]) -> tuple[str, list[Turn]]:
     """The question, and the turns before it: the last ones, as many as the limits of a history let in.
 
     Raises ModelNotFound, or UsageError where there is no question in text.
     """
-    if body.model != MODEL:
-        raise ModelNotFound(expected=f"the model {MODEL}", found=repr(body.model[:100]), remedy="see GET /v1/models")
-    asked = [n for n, message in enumerate(body.messages) if message.role == "user"]
+    if model != MODEL:
+        raise ModelNotFound(expected=f"the model {MODEL}", found=repr(model[:100]), remedy="see GET /v1/models")
+    asked = [n for n, message in enumerate(messages) if message.role == "user"]
     if not asked:
         raise UsageError(expected="a message of the user", found="none", remedy="send one with role user")
-    question = _text(body.messages[asked[-1]]).strip()
+    question = messages[asked[-1]].text.strip()
     if not question:
         raise UsageError(expected="a question in the last message of the user", found="none", remedy="ask one")
     turns: list[Turn] = []
     left = MAX_HISTORY_CHARS
-    for message in reversed(body.messages[: asked[-1]]):
-        if message.role not in ("user", "assistant"):
+    for role, text in reversed(messages[: asked[-1]]):
+        if role not in ("user", "assistant"):
             continue
-        text = _text(message)
         left -= len(text)
         if left < 0 or len(turns) == MAX_TURNS:
             break
-        turns.insert(0, Turn("user" if message.role == "user" else "assistant", text))
+        turns.insert(0, Turn("user" if role == "user" else "assistant", text))
     return question, turns
 
 
@@ -124,7 +134,7 @@ def task_answer(prompt: str) -> str | None:
 class Completion:
     """One completion under way: what its whole form and all its chunks have in common."""
 
-    base_url: str
+    annotations: Annotations
     prompt_words: int
     include_usage: bool = False
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
@@ -140,12 +150,12 @@ class Completion:
         }
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         head = self._head("chat.completion") | {"choices": [choice], "usage": self.usage(text)}
-        return head | _extras(answer)
+        return head | extras(answer)
 
     def chunk(self, delta: Wire, finish: str | None = None, answer: Answer | None = None) -> Wire:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         usage: Wire = {"usage": None} if self.include_usage else {}
-        return self._head("chat.completion.chunk") | {"choices": [choice]} | usage | _extras(answer)
+        return self._head("chat.completion.chunk") | {"choices": [choice]} | usage | extras(answer)
 
     def usage_chunk(self, text: str) -> Wire:
         return self._head("chat.completion.chunk") | {"choices": [], "usage": self.usage(text)}
@@ -169,27 +179,34 @@ class Completion:
         return {"id": self.id, "object": kind, "created": self.created, "model": MODEL}
 
     def _annotation(self, citation: Citation) -> Wire:
+        return {"type": "url_citation", "url_citation": self.annotations.of(citation)}
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Citations as OpenAI's annotations: an article without an address of its own is cited by its permalink here."""
+
+    base_url: str
+
+    def of(self, citation: Citation) -> Wire:
         span = citation.span
         ours = permalink(citation.article_id, citation.revision, span.start, span.end)
         return {
-            "type": "url_citation",
-            "url_citation": {
-                "start_index": citation.answer_span.start,
-                "end_index": citation.answer_span.end,
-                "title": citation.title,
-                "url": web_url(citation.url) or self.base_url.rstrip("/") + ours,
-            },
+            "start_index": citation.answer_span.start,
+            "end_index": citation.answer_span.end,
+            "title": citation.title,
+            "url": web_url(citation.url) or self.base_url.rstrip("/") + ours,
         }
 
 
-def _extras(answer: Answer | None) -> Wire:
+def extras(answer: Answer | None) -> Wire:
+    """What OpenAI's formats have no place for, under a name of our own."""
     if answer is None:
         return {}
     told: Mapping[str, object] = answer_out(answer)
     return {"x_quotewell": {key: told[key] for key in ("status", "short", "confidence", "citations", "passages")}}
 
 
-def prompt_words(body: ChatIn) -> int:
+def count_words(messages: Sequence[Message]) -> int:
     """Words in all messages: what is called tokens here."""
-    texts = (m.content if isinstance(m.content, str) else _text(m) for m in body.messages if m.content)
-    return sum(len(text.split()) for text in texts)
+    return sum(len(message.text.split()) for message in messages)

@@ -45,3 +45,4 @@ ASK: Wire = {"question": QUESTION, "k": 6, "where": {"published_from": "2019-01-
 RESULTS: Wire = {"results": [receipt_out(Receipt(_ARTICLE.id, "added", _ARTICLE.id, _ARTICLE.revision, chunks=1))]}
 CHAT: Wire = {"model": "quotewell", "messages": [{"role": "user", "content": QUESTION}], "stream": False}
 VERIFY: Wire = {"answer": _QUOTE, "citations": [{"cited_text": _QUOTE, "article_id": _ARTICLE.id}]}
+RESPONSES: Wire = {"model": "quotewell", "input": QUESTION}

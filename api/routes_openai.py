@@ -1,4 +1,4 @@
-"""OpenAI-compatible routes: models and chat completions."""
+"""OpenAI-compatible routes: models, chat completions and responses."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from contextlib import closing
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.completions import MODEL, ChatIn, Completion, ModelNotFound, conversation, prompt_words, task_answer
+from api.completions import (
+    MODEL,
+    Annotations,
+    ChatIn,
+    Completion,
+    ModelNotFound,
+    conversation,
+    count_words,
+    task_answer,
+)
 from api.events import DONE, EventStream, event, started, whole
 from api.problems import of_error, openai_error, unexpected
+from api.responses import ResponsesIn, Told
 from api.system import TheSystem
 from api.wire import JSON
 from rag.errors import QuotewellError
 from rag.types import Answer, Delta
+from rag.wire import Wire
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -40,8 +51,9 @@ def chat_completions(body: ChatIn, request: Request, system: TheSystem) -> Respo
     rests on, as half-open code points of `content`, and `x_quotewell` has the exact quotes. Tokens
     in `usage` are words.
     """
-    question, turns = conversation(body)
-    completion = Completion(str(request.base_url), prompt_words(body), body.include_usage)
+    messages = body.texts()
+    question, turns = conversation(body.model, messages)
+    completion = Completion(Annotations(str(request.base_url)), count_words(messages), body.include_usage)
     chore = task_answer(question)
     if chore is not None:
         return _told(request, completion, (piece for piece in [Delta(chore)]), chore, stream=bool(body.stream))
@@ -83,3 +95,44 @@ def _chunks(request: Request, completion: Completion, pieces: Generator[Delta | 
     if completion.include_usage:
         yield event(completion.usage_chunk(text))
     yield DONE
+
+
+@router.post("/responses", operation_id="responses", summary="Answer, in the format of OpenAI's Responses")
+def responses(body: ResponsesIn, request: Request, system: TheSystem) -> Response:
+    """As chat completions. Nothing is kept: `previous_response_id` is refused, the conversation is the `input`."""
+    messages = body.messages()
+    question, turns = conversation(body.model, messages)
+    told = Told(Annotations(str(request.base_url)), count_words(messages))
+    chore = task_answer(question)
+    pieces: Generator[Delta | Answer]
+    pieces = (piece for piece in [Delta(chore)]) if chore else started(system.ask(question, history=turns))
+    if body.stream:
+        return EventStream(_events(request, told, pieces))
+    if chore is not None:
+        return JSON(told.whole(chore, None))
+    answer = whole(pieces)
+    return JSON(told.whole(answer.text, answer))
+
+
+def _events(request: Request, told: Told, pieces: Generator[Delta | Answer]) -> Generator[bytes]:
+    """Each event is named by its type."""
+    yield from (_named(one) for one in told.begun())
+    answer = None
+    try:
+        with closing(pieces):
+            for piece in pieces:
+                if isinstance(piece, Answer):
+                    answer = piece
+                    continue
+                yield from (_named(one) for one in told.delta(piece.text, piece.citations))
+    except QuotewellError as err:
+        yield _named(told.failed(openai_error(of_error(err))))
+        return
+    except Exception as err:  # noqa: BLE001 -- logged; the status is sent, so this is the only way to tell
+        yield _named(told.failed(openai_error(unexpected(request, err))))
+        return
+    yield from (_named(one) for one in told.ended(answer))
+
+
+def _named(one: Wire) -> bytes:
+    return event(one, str(one["type"]))
