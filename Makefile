@@ -16,7 +16,7 @@ help: ## list what can be made
 
 $(READY): pyproject.toml
 	python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[models,llm,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[models,llm,mcp,dev]'
 	touch $(READY)
 
 $(TRAIN): $(READY)

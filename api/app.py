@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from starlette.types import Lifespan
 
 from api import problems, routes_articles, routes_ask, routes_health, routes_openai, routes_pages
 from api.limits import Guard, add_headers
+from api.mcp_server import installed, make_server, routes, running
 from api.routes_health import installed_version
 from api.system import System
 
@@ -24,10 +27,15 @@ _DESCRIPTION = (
 _ROUTES = (routes_ask, routes_articles, routes_openai, routes_health, routes_pages)
 
 
-def create_app(system: System, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """The application. ``system`` stays the caller's: it is used here, and closed by whoever made it."""
+def create_app(system: System, lifespan: Lifespan[FastAPI] | None = None, base_url: str | None = None) -> FastAPI:
+    """The application. ``system`` stays the caller's: it is used here, and closed by whoever made it.
+
+    ``base_url`` is where it is served, for addresses of articles that have none of their own.
+    """
+    settings = system.settings
+    mcp = make_server(system, base_url or f"http://{settings.host}:{settings.port}") if installed() else None
     app = FastAPI(
-        lifespan=lifespan,
+        lifespan=_lifespan(lifespan, mcp),
         title="Quotewell",
         version=installed_version(),
         description=_DESCRIPTION,
@@ -39,12 +47,26 @@ def create_app(system: System, lifespan: Lifespan[FastAPI] | None = None) -> Fas
     app.state.system = system
     for module in _ROUTES:
         app.include_router(module.router)
+    app.router.routes.extend(routes(mcp, settings) if mcp else [])
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     problems.install(app)
     app.add_exception_handler(Exception, _on_unexpected)
     app.add_middleware(Guard, max_body_bytes=system.settings.max_body_bytes)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _lifespan(given: Lifespan[FastAPI] | None, mcp: Any) -> Lifespan[FastAPI]:
+    @asynccontextmanager
+    async def both(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if mcp is not None:
+                await stack.enter_async_context(running(mcp))
+            if given is not None:
+                await stack.enter_async_context(given(app))
+            yield
+
+    return both
 
 
 async def _on_unexpected(request: Request, err: Exception) -> Response:

@@ -98,12 +98,16 @@ def _greeting(system: System, listener: socket.socket, host: str) -> str:
     for reason in system.ready():  # asks a question too, so the first one from outside does not wait
         Console(stderr=True).print(f"not ready: {reason}", soft_wrap=True, markup=False, highlight=False)
     articles = system.library.stats().articles
-    shown = f"[{host}]" if ":" in host else host
     count = "1 article" if articles == 1 else f"{articles} articles"
-    message = f"Quotewell serves {count} at http://{shown}:{listener.getsockname()[1]}  (API at /docs)"
+    message = f"Quotewell serves {count} at {_address(host, listener)}  (API at /docs)"
     if host not in _LOOPBACK:
         message += "\nWhoever reaches this address can read, add and delete articles: there is no sign-in yet."
     return message
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
 
 
 def _config(app: FastAPI | str, *, workers: int = 1) -> uvicorn.Config:
@@ -120,13 +124,15 @@ def _config(app: FastAPI | str, *, workers: int = 1) -> uvicorn.Config:
 
 def _run(system: System, listener: socket.socket, message: str) -> None:
     with _signals_end_it_cleanly(), kept_up(system):
-        _Server(_config(create_app(system)), message).run(sockets=[listener])
+        app = create_app(system, base_url=_address(system.settings.host, listener))
+        _Server(_config(app), message).run(sockets=[listener])
 
 
 def _run_several(settings: Settings, listener: socket.socket, message: str, workers: int) -> None:
     """Each process opens the collection for itself; they share the socket, and what is mapped of the index."""
-    for name in ("home", "host", "port"):
-        os.environ[f"QUOTEWELL_{name.upper()}"] = str(getattr(settings, name))
+    port = listener.getsockname()[1]
+    for name, value in (("HOME", settings.home), ("HOST", settings.host), ("PORT", port)):
+        os.environ[f"QUOTEWELL_{name}"] = str(value)
     config = _config("api.server:worker", workers=workers)
     Console(highlight=False).print(f"{message}, with {workers} processes", soft_wrap=True, markup=False)
     with _signals_end_it_cleanly():

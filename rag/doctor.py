@@ -34,6 +34,7 @@ _PACKAGES = (
     ("sentence-transformers", False),
     ("torch", False),
     ("langchain", False),
+    ("mcp", False),
 )
 
 

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0 takes any free one")
 
+    allowed_hosts: str = Field("", description="names besides localhost by which MCP clients may call, by commas")
+
     @classmethod
     def settings_customise_sources(
         cls,
