@@ -56,6 +56,7 @@ ALLOWED = {
     "rag.doctor": (*LAYER_0, "rag.build"),
     "rag.build": (*LAYER_0, *LAYER_1, *LAYER_2),
     "rag.training": (*LAYER_0, *LAYER_1, *LAYER_2, "rag.build", "rag.training"),
+    "rag.langchain": OUTER,
     "rag.__main__": (*OUTER, "rag.doctor"),
     "api": (*OUTER, "api"),
     "eval": (*OUTER, "rag.chunks", "rag.retrieval", "rag.citations", "eval"),

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2 as httpx
 import pytest
 from openai import APIError, NotFoundError, OpenAI
@@ -202,3 +204,37 @@ def test_several_processes_answer_from_the_newest_state(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         out, err = server.communicate(timeout=30)
     assert (server.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_langchains_openai_client_in_both_modes(base_url: str, streamed: bool) -> None:
+    """Of chat completions it keeps the text alone; of responses the citations too."""
+    langchain_openai = pytest.importorskip("langchain_openai")
+    for responses in (False, True):
+        model = langchain_openai.ChatOpenAI(
+            model="quotewell", base_url=f"{base_url}/v1", api_key="none", max_retries=0, use_responses_api=responses
+        )
+        if streamed:
+            chunks = list(model.stream(QUESTION["content"]))
+            message = sum(chunks[1:], chunks[0])
+        else:
+            message = model.invoke(QUESTION["content"])
+        assert message.text == TEXT[:58]
+        cited = [one for block in message.content_blocks for one in block.get("annotations", [])]
+        assert len(cited) == int(responses)
+        for one in cited:
+            assert one["type"] == "citation"
+            assert message.text[one["start_index"] : one["end_index"]] == TEXT[:58]
+
+
+def test_mcp_over_a_socket(base_url: str) -> None:
+    client = pytest.importorskip("mcp.client.client")
+
+    async def run() -> Any:
+        async with client.Client(f"{base_url}/mcp") as session:
+            return (await session.call_tool("ask", {"question": QUESTION["content"]})).structured_content
+
+    with ThreadPoolExecutor(1) as other:  # a browser's test may have left its loop running in this thread
+        answer = other.submit(anyio.run, run).result()
+    assert answer["answer"] == TEXT[:58]
+    assert answer["citations"][0]["url"].startswith(f"{base_url}/articles/ferry@")
