@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +16,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.training import wordnet
 from rag.training.examples import Example, Group, Source, _joined, _squad, parted
-from rag.training.negatives import OPPOSITES, altered, moved, names, negated, opposite, removed, renamed, swapped
+from rag.training.negatives import (
+    OPPOSITES,
+    altered,
+    moved,
+    names,
+    negated,
+    opposite,
+    removed,
+    renamed,
+    sister,
+    swapped,
+)
 from rag.training.noise import noisy
 from rag.types import Span
 
 reader = pytest.importorskip("rag.training.reader", reason="training needs torch")
+pytest.importorskip("lemminflect", reason="training needs it")
+if not wordnet.FOLDER.is_dir():
+    pytest.skip("training needs Debian's wordnet-base", allow_module_level=True)
 
 PASSAGE = (
     "The Ardent Bridge was opened on 4 May 1931 by Queen Maud. Its builder, Jonas Lind, had 1,200 workers. "
     "Two of them died before the opening. A second bridge followed in 1954."
 )
+COMMON = frozenset("after before lived few less smaller visitors guards employees".split())
 ASKED = Example("When was the Ardent Bridge opened by Queen Maud?", PASSAGE, (Span(32, 42),), title="Bridges of Norham")
 
 
@@ -92,7 +112,27 @@ def test_opposites_are_mutual() -> None:
 )
 def test_opposite(question: str, expected: set[str]) -> None:
     example = Example(question, PASSAGE, (Span(0, 3),))
-    assert expected <= {e.question for rng in seeds() if (e := opposite(example, rng))}
+    assert expected <= {e.question for rng in seeds() if (e := opposite(example, rng, COMMON))}
+
+
+def test_contrasts_have_the_same_form() -> None:
+    assert "weak" in wordnet.contrasts("strong", opposite=True)
+    assert "smallest" in wordnet.contrasts("largest", opposite=True)
+    assert "forbade" in wordnet.contrasts("allowed", opposite=True)
+    assert "mustard" in wordnet.contrasts("vinegar", opposite=False)
+    assert all(word != "vinegar" for word in wordnet.contrasts("vinegar", opposite=False))
+    assert wordnet.contrasts("qwertz", opposite=False) == ()
+
+
+def test_sister_changes_one_word_that_the_passage_has() -> None:
+    example = Example("How many workers had the builder of it?", PASSAGE, (Span(87, 92),))
+    assert PASSAGE[87:92] == "1,200"
+    found = {e.question for rng in seeds() if (e := sister(example, rng, COMMON))}
+    assert found
+    for question in found:
+        changed = [(a, b) for a, b in zip(example.question.split(), question.split(), strict=True) if a != b]
+        assert len(changed) == 1
+        assert changed[0][0] in ("workers", "builder")
 
 
 def test_negated() -> None:
@@ -120,7 +160,7 @@ def test_moved_asks_another_question_about_these_names() -> None:
 
 
 def test_altered_passages_no_longer_say_so() -> None:
-    found = [e for rng in seeds() if (e := altered(ASKED, rng))]
+    found = [e for rng in seeds() if (e := altered(ASKED, rng, COMMON))]
     assert {e.question for e in found} == {ASKED.question}
     assert all(e.answers == () for e in found)
     assert any("Jonas Lind was opened on" in e.passage for e in found)
@@ -203,6 +243,29 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole, parts = (_losses(tmp_path / name / "log.jsonl") for name in ("whole", "parts"))
     assert [step for step, *_ in whole] == [20, 40, 60]
     assert parts == whole
+
+
+def fingerprint() -> str:
+    """Of two epochs of examples."""
+    epochs = reader.Epochs([_source()], seed=5)
+    return hashlib.sha256(repr([epochs.examples(epoch) for epoch in (0, 1)]).encode()).hexdigest()
+
+
+def test_the_same_seed_gives_the_same_examples_in_every_process() -> None:
+    """Sets are ordered otherwise in each: nothing may be drawn from one."""
+    pytest.importorskip("sklearn", reason="lookalikes need scikit-learn")
+    script = "from tests.test_training_reader import fingerprint; print(fingerprint())"
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout.strip()
+        for seed in ("1", "2")
+    ]
+    assert found == [fingerprint()] * 2
 
 
 def _small_model() -> Any:

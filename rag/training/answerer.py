@@ -89,7 +89,7 @@ def chosen(groups: list[examples.Group], asked: list[Asked], seed: int = 0) -> l
     every = [example for group in groups for _, example in group.examples if example.answers]
     made = []
     for example in rng.sample(every, min(len(every), 3 * _SAMPLE["made"])):
-        other = rng.choice((swapped, opposite))(example, rng)
+        other = swapped(example, rng) or opposite(example, rng, frozenset())
         made += [Asked(other.question, "", (), (), "made")] if other else []
     return [*answerable[:first], *impossible[: _SAMPLE["impossible"]], *hidden, *made[: _SAMPLE["made"]]]
 

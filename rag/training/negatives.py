@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import Any
 
 from rag.chunks import sentences
 from rag.training.examples import Example, Group
+from rag.training.wordnet import contrasts, forms
 from rag.types import Span
-from rag.words import content_words
+from rag.words import STOPWORDS, content_words
 
 _OPPOSITES = """
 accept reject|accepted rejected|active inactive|add remove|added removed|advantage disadvantage
@@ -142,7 +143,7 @@ def swapped(example: Example, rng: random.Random) -> Example | None:
     )
 
 
-def altered(example: Example, rng: random.Random) -> Example | None:
+def altered(example: Example, rng: random.Random, common: Set[str]) -> Example | None:
     """The passage with another name, number or opposite wherever it had the question's own."""
     question, passage = example.question, example.passage
     choices: list[tuple[str, str]] = []
@@ -156,7 +157,8 @@ def altered(example: Example, rng: random.Random) -> Example | None:
         others = sorted({name for name in here if _apart(old, name)})
         choices += [(old, rng.choice(others))] if others else []
     for word in _WORD.findall(question):
-        choices += [(word, new) for new in OPPOSITES.get(word, ())]
+        others = _opposites(word, common) or (_sisters(word, common) if _plain_word(word) else [])
+        choices += [(word, rng.choice(others))] if others else []
     choices = [(old, new) for old, new in choices if _whole(old).search(passage)]
     if not choices:
         return None
@@ -198,14 +200,65 @@ def _apart(one: str, other: str) -> bool:
     return not set(one.casefold().split()) & set(other.casefold().split())
 
 
-def opposite(example: Example, rng: random.Random) -> Example | None:
+def opposite(example: Example, rng: random.Random, common: Set[str]) -> Example | None:
     """One word of the question turned into its opposite."""
-    places = [m for m in _WORD.finditer(example.question) if m.group().casefold() in OPPOSITES]
-    if not places:
-        return None
-    place = rng.choice(places)
-    new = rng.choice(OPPOSITES[place.group().casefold()])
-    return _unanswered(example, example.question[: place.start()] + new + example.question[place.end() :], "opposite")
+    return _instead(example, rng, lambda word: _opposites(word, common), "opposite")
+
+
+def sister(example: Example, rng: random.Random, common: Set[str]) -> Example | None:
+    """A word of question and passage turned, in the question, into another in the same form.
+
+    Another kind of the same, or one of elsewhere in the passage: each word of a question counts.
+    """
+    near = {word for answer in example.answers for word in _WORD.findall(_around(example.passage, answer))}
+    here = sorted(set(_WORD.findall(example.passage)) - near)
+    asked = {word.casefold() for word in _WORD.findall(example.question)}
+
+    def others(word: str) -> list[str]:
+        if word not in near or not _plain_word(word):
+            return []
+        found = _sisters(word, common)
+        if not found or rng.random() < 0.4:
+            form = forms(word)[:1]
+            found = [w for w in here if _plain_word(w) and form and _formed(w) == _formed(word)] or found
+        return [w for w in found if w not in asked]
+
+    return _instead(example, rng, others, "sister")
+
+
+def _instead(example: Example, rng: random.Random, others: Callable[[str], list[str]], kind: str) -> Example | None:
+    """The question with one word, drawn at random, replaced by one of those ``others`` gives for it."""
+    words = list(_WORD.finditer(example.question))
+    rng.shuffle(words)
+    for place in words:
+        found = others(place.group().casefold())
+        if found:
+            question = example.question[: place.start()] + rng.choice(found) + example.question[place.end() :]
+            return _unanswered(example, question, kind)
+    return None
+
+
+def _opposites(word: str, common: Set[str]) -> list[str]:
+    known = OPPOSITES.get(word, [])
+    return known or [new for new in contrasts(word, opposite=True) if new in common] if word not in STOPWORDS else known
+
+
+def _sisters(word: str, common: Set[str]) -> list[str]:
+    return [new for new in contrasts(word, opposite=False) if new in common]
+
+
+def _plain_word(word: str) -> bool:
+    return len(word) > 3 and word.islower() and word not in STOPWORDS
+
+
+def _formed(word: str) -> tuple[str, str] | None:
+    """Part of speech and tag of a word's first reading."""
+    return next(((part, tag) for part, _, tag in forms(word)), None)
+
+
+def _around(passage: str, answer: Span) -> str:
+    touched = [s for s in sentences(passage) if s.start < answer.end and answer.start < s.end]
+    return " ".join(passage[s.start : s.end] for s in touched)
 
 
 def negated(example: Example, rng: random.Random) -> Example | None:
@@ -245,7 +298,7 @@ def moved(example: Example, other: Example, rng: random.Random) -> Example | Non
     if not theirs or not ours or other.passage == example.passage:
         return None
     question = other.question
-    for old in set(theirs):
+    for old in sorted(set(theirs)):
         question = question.replace(old, rng.choice(ours))
     return _unanswered(example, question, "moved")
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -25,7 +27,7 @@ import torch
 
 from rag.chunks import sentences
 from rag.training.examples import Example, Group, Source, load, parted, sample
-from rag.training.negatives import Lookalikes, altered, moved, negated, opposite, removed, renamed, swapped
+from rag.training.negatives import Lookalikes, altered, moved, negated, opposite, removed, renamed, sister, swapped
 from rag.training.noise import noisy
 from rag.types import Span
 
@@ -38,11 +40,15 @@ _RATES = {
     "removed": 0.1,
     "swapped": 0.4,
     "opposite": 0.25,
-    "negated": 0.06,
+    "sister": 0.3,
+    "negated": 0.08,
     "moved": 0.2,
     "altered": 0.3,
     "renamed": 0.12,
 }
+_PLAIN = {"removed": removed, "swapped": swapped, "negated": negated}
+_WORDED = {"altered": altered, "opposite": opposite, "sister": sister}
+_COMMON = 5  # times a word stands in the passages, for it to stand in for another
 _REPEATS = 2  # what people asked without an answer is rare, and worth the more
 
 
@@ -105,6 +111,9 @@ class Epochs:
         self._sources = sources
         self._seed = seed
         self._lookalikes: dict[tuple[int, int, str], list[int]] = {}
+        passages = (passage for source in sources for group in source.groups for passage in group.passages)
+        counts = Counter(word for passage in passages for word in re.findall(r"\b[a-z]+\b", passage))
+        self._common = frozenset(word for word, count in counts.items() if count >= _COMMON)
         for source in sources:
             for group in source.groups:
                 asked = [(place, example) for place, example in group.examples if example.answers]
@@ -135,8 +144,8 @@ class Epochs:
             found.append(moved(example, rng.choice(group.examples)[1], rng))
         if "renamed" in wanted:
             found.append(renamed(example, rng.choice(group.passages), rng))
-        makers = {"altered": altered, "removed": removed, "swapped": swapped, "opposite": opposite, "negated": negated}
-        found.extend(maker(example, rng) for kind, maker in makers.items() if kind in wanted)
+        found += [maker(example, rng) for kind, maker in _PLAIN.items() if kind in wanted]
+        found += [maker(example, rng, self._common) for kind, maker in _WORDED.items() if kind in wanted]
         return (one for one in found if one is not None)
 
 
