@@ -9,7 +9,7 @@ SCALE ?= ../shared/data
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted bench bench-reader bench-scale duplicates models fit reader faults proof
+.PHONY: help run test check eval gate baseline planted followups bench bench-reader bench-scale duplicates models fit reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ gate: $(READY) ## fail when the figures over seeds/ are significantly worse than
 
 baseline: $(READY) ## keep the figures over seeds/ as the baseline: commit it with what changed them
 	$(BIN)/quotewell eval --save-baseline $(BASELINE) --failures 0
+
+followups: $(TRAIN) ## follow-up questions alone, as we read them, and as a person rewrote them
+	$(BIN)/python -m eval.followups --canard ../shared/data/canard/data__release__dev.json.zst
 
 planted: $(TRAIN) ## does the gate see? five planted faults, and runs that are no worse (minutes; DATA=a SQuAD file)
 	$(BIN)/python -m eval.planted $(DATA)

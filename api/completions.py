@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import examples
 from api.html import web_url
 from api.wire import MAX_HISTORY_CHARS, MAX_TURNS, Text, dumps
+from rag.conversation import small_talk
 from rag.errors import NotFound, UsageError
-from rag.types import Answer, Citation, Turn
+from rag.types import Answer, Citation, Library, Turn
 from rag.wire import Wire, answer_out, permalink
 
 MODEL = "quotewell"
@@ -128,6 +129,24 @@ def task_answer(prompt: str) -> str | None:
     asked = re.search(r"^\s*USER:\s*(.+)$", chat, re.MULTILINE)
     words = asked[1].split() if asked else ["Question"]
     return dumps({"title": " ".join(words[:_TITLE_WORDS])[:80].rstrip("?!., ")})
+
+
+_TITLES = 5
+
+
+def small_answer(text: str, library: Library) -> str | None:
+    """The reply to a greeting, to thanks, or to "what can I ask you?"; None where ``text`` is a question."""
+    kind = small_talk(text)
+    if kind is None:
+        return None
+    if kind == "thanks":
+        return "You are welcome."
+    articles = library.stats().articles
+    titles = "; ".join(f"“{article.title}”" for article in library.articles(limit=_TITLES) if article.title)
+    about = (
+        f"Ask me about what is in {articles} articles, such as {titles}." if titles else "There are no articles yet."
+    )
+    return f"{'Hello. ' if kind == 'greeting' else ''}{about}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from api.completions import (
     ModelNotFound,
     conversation,
     count_words,
+    small_answer,
     task_answer,
 )
 from api.events import DONE, EventStream, event, started, whole
@@ -54,7 +55,7 @@ def chat_completions(body: ChatIn, request: Request, system: TheSystem) -> Respo
     messages = body.texts()
     question, turns = conversation(body.model, messages)
     completion = Completion(Annotations(str(request.base_url)), count_words(messages), body.include_usage)
-    chore = task_answer(question)
+    chore = task_answer(question) or small_answer(question, system.library)
     if chore is not None:
         return _told(request, completion, (piece for piece in [Delta(chore)]), chore, stream=bool(body.stream))
     pieces = started(system.ask(question, history=turns))
@@ -103,7 +104,7 @@ def responses(body: ResponsesIn, request: Request, system: TheSystem) -> Respons
     messages = body.messages()
     question, turns = conversation(body.model, messages)
     told = Told(Annotations(str(request.base_url)), count_words(messages))
-    chore = task_answer(question)
+    chore = task_answer(question) or small_answer(question, system.library)
     pieces: Generator[Delta | Answer]
     pieces = (piece for piece in [Delta(chore)]) if chore else started(system.ask(question, history=turns))
     if body.stream:

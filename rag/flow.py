@@ -12,6 +12,7 @@ import numpy as np
 
 from rag.chunks import Splitter
 from rag.citations import copies, prove
+from rag.conversation import standalone
 from rag.errors import LibraryError, NotFound
 from rag.types import (
     Answer,
@@ -139,14 +140,17 @@ def ask(
 ) -> Iterator[Delta | Answer]:
     """Deltas whose texts join to the Answer's, then the Answer, all from one state of the library.
 
+    What the question leaves to ``history`` is put in before anything is looked for.
+
     Nothing leaves before each of its citations has been sliced from the library's own text; raises
     CitationError where one does not hold.
     """
     start = perf_counter()
+    asked = standalone(question, history)
     with state(library, index) as now:
-        passages = retriever.search(question, k, now, where)
+        passages = retriever.search(asked, k, now, where)
         retrieved = perf_counter()
-        for piece in answerer.answer(question, passages, history):
+        for piece in answerer.answer(asked, passages, history):
             proved = tuple(_prove(citation, now.library) for citation in piece.citations)
             if isinstance(piece, Delta):
                 yield replace(piece, citations=proved)
@@ -157,7 +161,7 @@ def ask(
                     "answer": 1000 * (done - retrieved),
                     "total": 1000 * (done - start),
                 }
-                yield replace(piece, citations=proved, timings=timings)
+                yield replace(piece, question=question, citations=proved, timings=timings)
 
 
 def _prove(citation: Citation, library: Reading) -> Citation:

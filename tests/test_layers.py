@@ -22,6 +22,7 @@ LAYER_1 = (
     "rag.wire",
     "rag.models",
     "rag.calibration",
+    "rag.conversation",
     "rag.quotes",
     "rag.statements",
     "rag.verification",
@@ -36,6 +37,7 @@ OUTER = (
     "rag.wire",
     "rag.calibration",
     "rag.verification",
+    "rag.conversation",
 )
 ALLOWED = {
     "rag.types": (),
@@ -52,14 +54,15 @@ ALLOWED = {
     "rag.settings": LAYER_0,
     "rag.wire": (*LAYER_0, "rag.citations", "rag.verification"),
     "rag.retrieval": (*LAYER_0, "rag.chunks", "rag.copies", "rag.words"),
-    "rag.flow": (*LAYER_0, "rag.chunks", "rag.citations"),
+    "rag.flow": (*LAYER_0, "rag.chunks", "rag.citations", "rag.conversation"),
+    "rag.conversation": (*LAYER_0, "rag.words"),
     "rag.doctor": (*LAYER_0, "rag.build"),
     "rag.build": (*LAYER_0, *LAYER_1, *LAYER_2),
     "rag.training": (*LAYER_0, *LAYER_1, *LAYER_2, "rag.build", "rag.training"),
     "rag.langchain": OUTER,
     "rag.__main__": (*OUTER, "rag.doctor"),
     "api": (*OUTER, "api"),
-    "eval": (*OUTER, "rag.chunks", "rag.retrieval", "rag.citations", "eval"),
+    "eval": (*OUTER, "rag.words", "rag.chunks", "rag.retrieval", "rag.citations", "eval"),
 }
 HEAVY = {"torch", "transformers", "langchain", "sentence_transformers", "sklearn", "onnx"}
 

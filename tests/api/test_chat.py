@@ -235,3 +235,20 @@ def test_a_body_over_the_limit(make_system: Callable[..., FakeSystem]) -> None:
     client = TestClient(create_app(make_system(max_body_bytes=1000)))
     response = client.post(URL, json=BODY | {"user": "x" * 1000})
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("Hello!", "Hello. Ask me about what is in 2 articles, such as “"),
+        ("thanks", "You are welcome."),
+        ("What can I ask you?", "Ask me about what is in 2 articles"),
+    ],
+)
+def test_small_talk_is_answered_without_retrieval(
+    client: TestClient, system: FakeSystem, text: str, start: str
+) -> None:
+    message = {"role": "user", "content": text}
+    completion = client.post(URL, json=BODY | {"messages": [message]}).json()
+    assert completion["choices"][0]["message"]["content"].startswith(start)
+    assert system.asked == []

@@ -1,0 +1,86 @@
+"""``python -m eval.followups``: follow-up questions, read alone, as we read them, and as a person rewrote them.
+
+Over eval/sets/followups.jsonl it counts where the passage with the evidence is among the first, and the first four.
+Over CANARD (``--canard``) it counts the stems of the human rewrite that each has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from eval.formats import read_text
+from rag.build import System, build
+from rag.conversation import standalone
+from rag.settings import load_settings
+from rag.types import Turn
+from rag.words import content_words, stems
+
+SET = Path(__file__).parent / "sets" / "followups.jsonl"
+Way = Callable[[dict[str, Any]], str]
+WAYS: dict[str, Way] = {
+    "last turn alone": lambda one: str(one["question"]),
+    "ours": lambda one: standalone(one["question"], _turns(one["history"])),
+    "human rewrite": lambda one: str(one["rewrite"]),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.followups", description="Follow-up questions, read three ways."
+    )
+    parser.add_argument("--articles", default="seeds", help="what they are about")
+    parser.add_argument("--canard", type=Path, help="CANARD's dev.json")
+    given = parser.parse_args()
+    asked = [json.loads(line) for line in SET.read_text(encoding="utf-8").splitlines()]
+    with TemporaryDirectory() as home, closing(build(load_settings(home=Path(home)))) as system:
+        for _ in system.ingest(system.read(given.articles)):
+            pass
+        table = Table("", "found first", "in four", title=f"{len(asked)} follow-ups", title_justify="left")
+        for name, way in WAYS.items():
+            table.add_row(name, *(f"{sum(_found(system, way(one), one, k) for one in asked)}" for k in (1, 4)))
+    Console().print(table)
+    if given.canard:
+        turns = _canard(json.loads(read_text(given.canard)))
+        table = Table("", "recall", "precision", title=f"{len(turns)} turns of CANARD", title_justify="left")
+        for name, way in list(WAYS.items())[:2]:
+            told = [_shared(way(one), one["rewrite"]) for one in turns]
+            table.add_row(name, *(f"{sum(values) / len(values):.1%}" for values in zip(*told, strict=True)))
+        Console().print(table)
+
+
+def _turns(history: Sequence[dict[str, str]]) -> list[Turn]:
+    return [Turn("user" if turn["role"] == "user" else "assistant", turn["text"]) for turn in history]
+
+
+def _found(system: System, question: str, one: dict[str, Any], k: int) -> bool:
+    passages = system.search(question, k=k)
+    return any(piece["quote"] in passage.chunk.text for piece in one["evidence"] for passage in passages)
+
+
+def _canard(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A conversation there is about an article, whose title every turn knows: it is told first."""
+    made = []
+    for record in records:
+        title, section, *turns = record["History"]
+        texts = [f"Tell me about {title}.", section, *turns]
+        history = [{"role": ("user", "assistant")[n % 2], "text": text} for n, text in enumerate(texts)]
+        made.append({"question": record["Question"], "rewrite": record["Rewrite"], "history": history})
+    return made
+
+
+def _shared(one: str, rewrite: str) -> tuple[float, float]:
+    mine, theirs = (set(stems(content_words(text))) for text in (one, rewrite))
+    return len(mine & theirs) / max(1, len(theirs)), len(mine & theirs) / max(1, len(mine))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""A question in a conversation → the question that stands alone. Rules of form; no language model. Pure.
+
+What was asked and answered before is worked through from the first turn on, so a subject lasts over several turns. A
+question that names what it is about is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from rag.types import Turn
+from rag.words import STOPWORDS
+
+_WH = r"(?:who|whom|whose|what|when|where|which|why|how(?:\s+(?:many|much|often|long|far|old|tall|big))?)"
+_PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
+_THING = re.compile(r"\b(it|its|they|them|their|theirs)\b", re.I)
+_THERE = re.compile(r"\b(there)\b(?!\s+(?:is|are|was|were|any|been)\b)(?<!\bis there)(?<!\bare there)", re.I)
+_POSSESSIVE = frozenset({"his", "her", "hers", "its", "their", "theirs"})
+_NAME = re.compile(r"\b(?:the\s+)?[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:(?:of|the|and|de|van|von)\s+)*[A-ZÀ-Þ0-9][\w'’.-]*)*")
+_THE = re.compile(
+    r"\b(?:the|a|an)\s+((?:[a-z]+(?:-[a-z]+)*\s+){0,3}[a-z]+(?:-[a-z]+)*)(?=\s+(?:of|in|at|for|on|to|from)\b|\W|$)"
+)
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_TIME = re.compile(
+    rf"\b(?:(?:in|on|since|by|before|after|during)\s+)?(?:\d{{1,2}}\s+)?(?:(?:{_MONTHS})\s+)?(?:1\d{{3}}|20\d{{2}})\b",
+    re.I,
+)
+_DATED = re.compile(rf"(?:{_MONTHS})\b", re.I)
+_LEAD = re.compile(r"^(?:and|but|so|ok(?:ay)?|well|also|then|now|oh|hm+|alright|right)\b[,\s]*", re.I)
+_ABOUT = re.compile(r"^(?:and\s+)?(?:what|how)\s+about\s+(.+)$", re.I)
+_MEANT = re.compile(
+    r"^(?:no|nope|sorry|actually|wait)\b[,.!\s]*(?:i\s+mean[t]?|rather|not\s+that)?[,:\s]*(.+)$|^i\s+meant?\s+(.+)$",
+    re.I,
+)
+_KIND = r"(?:what|which)\s+(?:year|month|date|day|century|time|country|city|town|state|place)"
+_BEFORE = r"(?:(?:since|until|from|to|by|for|with|in|on|at)\s+)?"
+_BARE = re.compile(rf"^{_BEFORE}(?:{_KIND}|{_WH})(?:\s+(?:exactly|not|else|so|then|there))?$", re.I)
+_SAID = re.compile(r"^who\s+(?:said|says|told|claimed|reported|wrote)\s+(?:that|this|so|it)$", re.I)
+_ASKS = re.compile(rf"^{_BEFORE}{_WH}\b", re.I)
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|can|could|will|would|shall|should|may|might|must)\b", re.I
+)
+_ORDERS = frozenset("tell give list name describe explain compare show summarise summarize".split())
+_FIRST_WORDS = _ORDERS | frozenset(
+    "who whom whose what when where which why how is are was were do does did has have had can could will would should "
+    "and but so in on at for from by to with after before between during a an the".split()
+)
+
+
+_GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings)(?: there)?", re.I)
+_THANKS = re.compile(
+    r"(?:ok(?:ay)?,? |great,? |perfect,? )?(?:many )?thank(?:s| you)(?: (?:a lot|so much|very much))?", re.I
+)
+_HELP = re.compile(
+    r"help|who are you|what can (?:i|you) (?:ask|do)(?: you)?(?: about)?|what do you (?:know|do)(?: about)?"
+    r"|what (?:is|are) (?:this|you) (?:about|for)",
+    re.I,
+)
+
+
+def small_talk(text: str) -> Literal["greeting", "thanks", "help"] | None:
+    """What is said rather than asked of the articles; None where it is a question."""
+    plain = text.strip().rstrip("?.! ")
+    if _GREETING.fullmatch(plain):
+        return "greeting"
+    if _THANKS.fullmatch(plain):
+        return "thanks"
+    return "help" if _HELP.fullmatch(plain) else None
+
+
+def standalone(question: str, history: Sequence[Turn]) -> str:
+    """``question`` with what it leaves to the turns before it put in."""
+    before, answered = "", ""
+    told: list[str] = []
+    for turn in history:
+        if turn.role == "assistant":
+            answered = turn.text
+        elif turn.text.strip():
+            before, answered = _resolved(turn.text, before, answered, told), ""
+            told += names(before)
+    return _resolved(question, before, answered, told) if before else question
+
+
+def _resolved(question: str, before: str, answered: str, told: Sequence[str]) -> str:
+    asked = _LEAD.sub("", question.strip()).rstrip("?.! ")
+    if not before or not asked:
+        return question
+    earlier = before.rstrip("?.! ")
+    if _SAID.match(asked):
+        return f"Who said that {_sentence(answered)}?" if answered else f"Who said {earlier}?"
+    if _BARE.match(asked):
+        return f"{asked} {_without_asking(earlier)}?"
+    correction = _MEANT.match(asked)
+    if correction and (meant := next(part for part in correction.groups() if part)):
+        return _replaced(earlier, meant)
+    about = _ABOUT.match(asked)
+    if about or _fragment(asked):
+        return _replaced(earlier, about[1] if about else asked)
+    return _with_subject(question, *_subjects(before, answered, told))
+
+
+def _fragment(asked: str) -> bool:
+    """Whether it is no sentence: "the Panama Canal", "in 2019"."""
+    few = asked.split()
+    return len(few) <= 6 and not _ASKS.match(asked) and not _VERB.search(asked) and few[0].casefold() not in _ORDERS
+
+
+def _sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s", text.strip())[0].rstrip(".!? ")
+
+
+def _without_asking(question: str) -> str:
+    """What follows the question word: "When was the bridge closed" → "was the bridge closed"."""
+    rest = _ASKS.sub("", question).strip()
+    verb = _VERB.search(rest)
+    return rest[verb.start() :] if verb else rest
+
+
+def _replaced(earlier: str, new: str) -> str:
+    """The earlier question about something else: a time for a time, a name for a name, or else both in one."""
+    new = new.strip().rstrip("?.! ")
+    time = _TIME.search(earlier)
+    if _TIME.fullmatch(new):
+        return f"{earlier[: time.start()]}{new}{earlier[time.end() :]}?" if time else f"{earlier} {new}?"
+    named = names(earlier)
+    if named and not names(f"so {new}") and not new.casefold().startswith(("its ", "their ", "his ", "her ")):
+        return f"What about {new} of {named[-1]}?"
+    if named:
+        return f"{earlier.replace(named[-1], new)}?"
+    things = [match.group() for match in _THE.finditer(earlier)]
+    return f"{earlier.replace(things[-1], new)}?" if things else f"{earlier} {new}?"
+
+
+def _with_subject(question: str, person: str, thing: str) -> str:
+    """Pronouns replaced by what they stand for; a question that names nothing is told its subject at the end."""
+    for pattern, subject in ((_PERSON, person), (_THING, thing), (_THERE, thing)):
+        match = pattern.search(question)
+        if match and subject and not names(question[: match.start()]):
+            before, after = question[: match.start()], question[match.end() :]
+            put = f"{subject}'s" if match[1].casefold() in _POSSESSIVE and _owns(question, match) else subject
+            if pattern is _THERE and not re.search(r"\b(?:in|at|from|to|near)\s*$", before):
+                put = f"in {put}"
+            return before + put + after
+    return question if not thing or names(question) else f"{question.rstrip('?.! ')} ({thing})?"
+
+
+def _owns(text: str, match: re.Match[str]) -> bool:
+    """Whether a word of belonging stands before what belongs: "her book", and not "met her"."""
+    after = re.match(r"\s+([a-z]+)", text[match.end() :])
+    return after is not None and (match[1].casefold() != "her" or after[1] not in STOPWORDS)
+
+
+def _subjects(before: str, answered: str, told: Sequence[str]) -> tuple[str, str]:
+    """What "he" and what "it" would stand for.
+
+    A person is who answered "who", else the name that came up most; a thing is what was asked about last.
+    """
+    asked = names(before)
+    new = [name for name in names(_sentence(answered)) if name not in told]
+    who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I)
+    things = [match.group() for match in _THE.finditer(before)]
+    thing = asked[-1] if asked else told[-1] if told else things[0] if things else new[0] if new else ""
+    often = max(told, key=lambda name: (told.count(name), told.index(name) * -1), default="")
+    return (new[0] if who and new else often) or thing, thing
+
+
+def names(text: str) -> list[str]:
+    """Names in a text, without a question's first word, whose capital says nothing."""
+    found = []
+    for match in _NAME.finditer(text):
+        name = match.group().rstrip(".'’-")
+        first, _, rest = name.partition(" ")
+        if match.start() == 0 and first.casefold() in _FIRST_WORDS:
+            name = f"the {rest}" if first.casefold() == "the" and rest else rest
+        if len(name) > 1 and name.casefold() not in STOPWORDS and not _DATED.match(name):
+            found.append(re.sub(r"['’]s$", "", name))
+    return found

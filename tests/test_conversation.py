@@ -1,0 +1,82 @@
+"""What a question leaves to the turns before it, and what is no question."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rag.conversation import names, small_talk, standalone
+from rag.types import Turn
+
+CANAL = [Turn("user", "When was the Suez Canal opened?"), Turn("assistant", "It was opened on 17 November 1869.")]
+BRIDGE = [Turn("user", "Who designed the Weir Bridge?"), Turn("assistant", "Jonas Lind designed it in 1920.")]
+
+
+@pytest.mark.parametrize(
+    ("history", "question", "expected"),
+    [
+        (CANAL, "Who built it?", "Who built the Suez Canal?"),
+        (CANAL, "What are its locks like?", "What are the Suez Canal's locks like?"),
+        (CANAL, "why?", "why was the Suez Canal opened?"),
+        (CANAL, "And the Panama Canal?", "When was the Panama Canal opened?"),
+        (CANAL, "No, I meant the Panama Canal.", "When was the Panama Canal opened?"),
+        (CANAL, "What about the toll?", "What about the toll of the Suez Canal?"),
+        (CANAL, "Who said that?", "Who said that It was opened on 17 November 1869?"),
+        (CANAL, "How long did the digging take?", "How long did the digging take (the Suez Canal)?"),
+        (CANAL, "When did Krakatoa erupt?", "When did Krakatoa erupt?"),
+        (BRIDGE, "When was he born?", "When was Jonas Lind born?"),
+        (BRIDGE, "Where is it?", "Where is the Weir Bridge?"),
+        (BRIDGE, "Did his wife help?", "Did Jonas Lind's wife help?"),
+        ([Turn("user", "What did it cost in 2018?")], "And in 2019?", "What did it cost in 2019?"),
+        ([], "Why?", "Why?"),
+        (CANAL, "", ""),
+        ([Turn("assistant", "Hello.")], "Who built it?", "Who built it?"),
+    ],
+)
+def test_what_is_left_out_is_put_in(history: list[Turn], question: str, expected: str) -> None:
+    assert standalone(question, history) == expected
+
+
+def test_a_subject_lasts_over_several_turns() -> None:
+    history = [*CANAL, Turn("user", "Who built it?"), Turn("assistant", "Ferdinand de Lesseps."), Turn("user", "Why?")]
+    assert standalone("How long is it?", history) == "How long is the Suez Canal?"
+
+
+def test_a_change_of_subject_is_followed() -> None:
+    history = [*CANAL, Turn("user", "When did Krakatoa erupt?"), Turn("assistant", "In 1883.")]
+    assert standalone("How loud was it?", history) == "How loud was Krakatoa?"
+
+
+def test_the_follow_ups_of_the_set_name_their_subject() -> None:
+    """Nearly all of them name what the human rewrite names."""
+    path = Path(__file__).parent.parent / "eval" / "sets" / "followups.jsonl"
+    asked = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert len(asked) >= 40
+    named = 0
+    for one in asked:
+        ours = standalone(one["question"], [Turn(turn["role"], turn["text"]) for turn in one["history"]])
+        wanted = {word for name in names(one["rewrite"]) for word in name.split() if word[0].isupper()}
+        told = set(ours.replace("'s", "").replace("(", "").replace(")", "").rstrip("?").split())
+        named += len(wanted & told) * 2 >= len(wanted)
+    assert named >= 0.85 * len(asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Hello!", "greeting"),
+        ("good morning", "greeting"),
+        ("Thanks a lot", "thanks"),
+        ("okay, thank you.", "thanks"),
+        ("What can I ask you?", "help"),
+        ("help", "help"),
+        ("Hello, when did it open?", None),
+        ("Who thanked the mayor?", None),
+        ("What do you know about Krakatoa?", None),
+        ("", None),
+    ],
+)
+def test_small_talk(text: str, kind: str | None) -> None:
+    assert small_talk(text) == kind
