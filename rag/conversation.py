@@ -30,10 +30,7 @@ _TIME = re.compile(
 _DATED = re.compile(rf"(?:{_MONTHS})\b", re.I)
 _LEAD = re.compile(r"^(?:and|but|so|ok(?:ay)?|well|also|then|now|oh|hm+|alright|right)\b[,\s]*", re.I)
 _ABOUT = re.compile(r"^(?:and\s+)?(?:what|how)\s+about\s+(.+)$", re.I)
-_MEANT = re.compile(
-    r"^(?:no|nope|sorry|actually|wait)\b[,.!\s]*(?:i\s+mean[t]?|rather|not\s+that)?[,:\s]*(.+)$|^i\s+meant?\s+(.+)$",
-    re.I,
-)
+_MEANT = re.compile(r"^(?:(?:no|nope|sorry|actually|wait)\s*[,.!:]\s*)?(?:(?:i\s+meant?|rather)[,:\s]+)?(.+)$", re.I)
 _KIND = r"(?:what|which)\s+(?:year|month|date|day|century|time|country|city|town|state|place)"
 _BEFORE = r"(?:(?:since|until|from|to|by|for|with|in|on|at)\s+)?"
 _BARE = re.compile(rf"^{_BEFORE}(?:{_KIND}|{_WH})(?:\s+(?:exactly|not|else|so|then|there))?$", re.I)
@@ -77,7 +74,7 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     for turn in history:
         if turn.role == "assistant":
             answered = turn.text
-        elif turn.text.strip():
+        elif _LEAD.sub("", turn.text).strip("?.! ") and not small_talk(turn.text):
             before, answered = _resolved(turn.text, before, answered, told), ""
             told += names(before)
     return _resolved(question, before, answered, told) if before else question
@@ -93,7 +90,9 @@ def _resolved(question: str, before: str, answered: str, told: Sequence[str]) ->
     if _BARE.match(asked):
         return f"{asked} {_without_asking(earlier)}?"
     correction = _MEANT.match(asked)
-    if correction and (meant := next(part for part in correction.groups() if part)):
+    if correction and (meant := correction[1]) != asked:
+        if _ASKS.match(meant) or _VERB.search(meant):
+            return _with_subject(f"{meant}?", *_subjects(before, answered, told))
         return _replaced(earlier, meant)
     about = _ABOUT.match(asked)
     if about or _fragment(asked):
