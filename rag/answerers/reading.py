@@ -16,6 +16,7 @@ from rag.answerers.evidence import DECLINED, kind_asked
 from rag.answerers.parts import parts
 from rag.citations import cite
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
+from rag.words import STOPWORDS, stems, words
 
 SURENESS = (*FEATURES, "lead", "share")
 """What confidence is estimated from: the chosen candidate's row, its lead over the best that says something else
@@ -180,5 +181,16 @@ def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[
         if odds < ranked.odds[0] - _RIVAL:
             break
         if other and one.row[0] > 0 and one.row[1] > 0 and not agree(one.text, first.text):
-            return [one] if asked[1].search(one.text) and asked[1].search(first.text) else []
+            kinds = all(asked[1].search(side.text) for side in (one, first))
+            same = asked[0] != "number" or _unit(one, passages) == _unit(first, passages)
+            return [one] if kinds and same else []
     return []
+
+
+def _unit(candidate: Candidate, passages: Sequence[Passage]) -> str:
+    """What a figure counts, by its stem: the last word of the span that is no figure, or else the word behind it."""
+    own = [word for word in words(candidate.text) if not any(char.isdigit() for char in word) and word not in STOPWORDS]
+    if not own:
+        chunk = passages[candidate.passage].chunk
+        own = words(chunk.text[candidate.span.end - chunk.span.start :][:40])[:1]
+    return stems(own[-1:])[0] if own else ""

@@ -117,6 +117,17 @@ def test_what_is_no_contradiction(question: str, odds: Mapping[str, float]) -> N
     assert len(answer.citations) == 1
 
 
+def test_figures_contradict_each_other_only_where_they_count_the_same() -> None:
+    ferry = "The ferry carried 212,000 people in a year."
+    paper = "It was 198,000 people, the paper says."
+    often = "The ferry runs every thirty minutes."
+    question = "How many people used the ferry?"
+    for odds in ({"212,000": 5.0, "every thirty minutes": 4.9}, {"212,000 people": 5.0, "every thirty minutes": 4.9}):
+        assert ask(question, odds, passage(ferry), passage(often, "b"))[1].status == "answered"
+    for odds in ({"212,000": 5.0, "198,000 people": 4.9}, {"212,000 people": 5.0, "198,000": 4.9}):
+        assert ask(question, odds, passage(ferry), passage(paper, "b"))[1].status == "conflicting"
+
+
 class PointingByQuestion(Pointing):
     """Points at what the words of the question say: ``odds`` are of (word of the question, words of the text)."""
 
