@@ -52,7 +52,7 @@ def fit(lines: Sequence[Line], risk: float) -> Fitted:
     return Fitted(
         threshold=threshold,
         risk=float((kept & ~right).mean()),
-        bound=bound(sure, ~right, [_article(line) for line in lines], risk),
+        bound=bound(sure, ~right, [article_of(line) for line in lines], risk),
         wrong=float((~right[kept]).mean()) if kept.any() else 0.0,
         declined=float((~kept).mean()),
         wrongly=float((~kept[answerable]).mean()) if answerable.any() else 0.0,
@@ -87,7 +87,7 @@ def bound(sure: Values, wrong: Flags, articles: Sequence[str], risk: float, seed
     return float(np.percentile(risks, 95))
 
 
-def _article(line: Line) -> str:
+def article_of(line: Line) -> str:
     """What the question is about: the article of its evidence, or of the first passage found."""
     places = line["gold"] or line["passages"]
     return places[0]["article"] if places else ""

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from eval.calibrate import bound, fit, lowest
 from eval.questions import SetError
+from eval.risk import measure
+from eval.runs import Line
 from rag.__main__ import app
 from rag.build import build
 from rag.calibration import Calibration, load_calibration
@@ -133,3 +135,23 @@ def test_calibrating_needs_a_collection(tmp_path: Path) -> None:
     told = RUNNER.invoke(app, ["calibrate", str(questions(tmp_path / "set.jsonl")), "--home", str(tmp_path / "none")])
     assert told.exit_code == 1
     assert not (tmp_path / "none").exists()
+
+
+def test_halves_of_the_articles_keep_the_word_of_the_others() -> None:
+    """On made questions of which confidence tells something, and on such of which it tells nothing."""
+    draw = np.random.default_rng(3)
+    for slope in (1.0, 0.0):
+        hard = np.repeat(draw.uniform(0.2, 0.6, 20), 40)
+        sure = draw.random(800)
+        right = draw.random(800) > hard * (1 + slope / 2 - slope * sure)
+        lines = [line(f"a{n // 40}", float(s), bool(r)) for n, (s, r) in enumerate(zip(sure, right, strict=True))]
+        kept = measure(lines, 0.1, splits=40)
+        assert kept.held >= 34
+        assert kept.measured <= kept.stated
+        assert 0 < kept.answered < 1
+
+
+def line(article: str, confidence: float, right: bool) -> Line:
+    gold = {"article": article, "start": 0, "end": 10, "quote": "", "others": []}
+    cited = {"article": article, "start": 0 if right else 50, "end": 10 if right else 60, "verified": True}
+    return {"gold": [gold], "citations": [cited], "confidence": confidence, "answers": []}  # type: ignore[return-value]
