@@ -23,7 +23,7 @@ _DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """``risk`` is the share of questions answered wrongly at ``threshold``, ``bound`` what it stayed under in 95 of 100
+    """``risk`` is the share of questions answered wrongly at ``threshold``, ``bound`` what it stayed under in 99 of 100
     draws, ``wrong`` the share of answers that are wrong, ``declined`` of questions, ``wrongly`` of answerable ones.
     """
 
@@ -73,7 +73,10 @@ def lowest(sure: Values, wrong: Flags, risk: float) -> float:
 
 
 def bound(sure: Values, wrong: Flags, articles: Sequence[str], risk: float, seed: int = 0) -> float:
-    """The 95th percentile of the risk on one half of the articles at the threshold of the other half."""
+    """The 99th percentile of the risk on one half of the articles at the threshold of the other half.
+
+    A few articles tell little of the next few: of 16, the 95th held on 85 to 91 of 100 other halves, this on 93 to 95.
+    """
     draw = np.random.default_rng(seed)
     names = sorted(set(articles))
     group = np.array([names.index(article) for article in articles])
@@ -84,7 +87,7 @@ def bound(sure: Values, wrong: Flags, articles: Sequence[str], risk: float, seed
         half = np.isin(group, draw.permutation(len(names))[: len(names) // 2])
         threshold = lowest(sure[half], wrong[half], risk)
         risks.append(float((wrong & (sure >= threshold))[~half].mean()))
-    return float(np.percentile(risks, 95))
+    return float(np.percentile(risks, 99))
 
 
 def article_of(line: Line) -> str:

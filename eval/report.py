@@ -142,7 +142,7 @@ def print_fitted(console: Console, fitted: Fitted, risk: float, questions: int) 
     console.print(
         f"Fitted to {questions} questions: under a confidence of {fitted.threshold:.3f} is declined from now on.\n"
         f"  {fitted.risk:.1%} of the questions get a wrong answer (asked for: at most {risk:.1%} on average;\n"
-        f"  of 100 halves of the articles, 95 stayed under {fitted.bound:.1%}),\n"
+        f"  of 100 halves of the articles, 99 stayed under {fitted.bound:.1%}),\n"
         f"  {fitted.wrong:.1%} of the answers given are wrong,\n"
         f"  {fitted.declined:.1%} of the questions are declined, {fitted.wrongly:.1%} of those that have an answer."
     )

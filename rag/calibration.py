@@ -16,7 +16,7 @@ _FILE = "calibration.json"
 class Calibration:
     """``threshold`` keeps the share of questions that are answered wrongly at ``risk`` on average.
 
-    ``bound`` is what it stayed under in 95 of 100 draws. ``reader`` is whose confidence it is held against,
+    ``bound`` is what it stayed under in 99 of 100 draws. ``reader`` is whose confidence it is held against,
     ``articles`` how many the collection had.
     """
 
