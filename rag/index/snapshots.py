@@ -27,7 +27,7 @@ try:
 except ImportError:  # not a POSIX system: two processes that save at once may cost a rebuild
     fcntl = None  # type: ignore[assignment]
 
-_FORMAT = 2
+_FORMAT = 3
 _BUFFER = 1 << 20
 
 

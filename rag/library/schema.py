@@ -1,6 +1,6 @@
 """The stored format, numbered. A new number needs an upgrade step in ``upgrades`` and a golden folder in tests."""
 
-FORMAT = 2
+FORMAT = 3
 PAGE = 8192  # bytes; five vectors of 384 numbers
 CHECKSUM = 8  # bytes at the end of each page, which the checksum VFS fills and verifies
 

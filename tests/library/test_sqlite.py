@@ -13,6 +13,8 @@ import pytest
 
 from rag.errors import IndexMismatch, LibraryCorrupt, LibraryError
 from rag.flow import state
+from rag.index.faiss import FaissIndex
+from rag.library.schema import FORMAT, SCHEMA
 from rag.library.sqlite import SQLiteLibrary
 from rag.types import Article, Entry, Is, Mark
 from tests.fakes import article
@@ -216,7 +218,7 @@ def test_ten_thousand_puts_of_one_id_leave_the_last(tmp_path: Path) -> None:
     assert (store.stats().articles, store.stats().chunks, store.stats().revisions) == (1, 1, 10_000)
 
 
-@pytest.mark.parametrize("version", ["format1", "format2"])
+@pytest.mark.parametrize("version", ["format1", "format2", "format3"])
 def test_every_format_still_opens(tmp_path: Path, version: str) -> None:
     shutil.copytree(GOLDEN / version, tmp_path / "home")
     store = library(tmp_path / "home")
@@ -228,10 +230,36 @@ def test_every_format_still_opens(tmp_path: Path, version: str) -> None:
     assert store.stats().revisions == 4
     np.testing.assert_array_equal(store.stored("tagged")[1], entry(store.article("tagged")).vectors)
     assert store.problems() == []
+    index = FaissIndex(tmp_path / "home", dim=EMBEDDER.dim)  # an older one is made anew
+    with state(store, index) as now:
+        assert len(now.index) == store.stats().chunks
+        assert now.index.ids().tolist() == now.library.changes(Mark(0, 0)).ids.tolist()
     store.put([entry(article("new", "A new text."))])
     store.close()
     with library(tmp_path / "home")._connections.one() as db:
         assert db.execute("PRAGMA checksum_verification").get == "1"
+
+
+@pytest.mark.parametrize("version", ["format1", "format2"])
+def test_an_upgraded_library_has_the_tables_and_indexes_of_a_new_one(tmp_path: Path, version: str) -> None:
+    """So a change of the schema without a number, or a step that forgets a part of it, is seen."""
+    shutil.copytree(GOLDEN / version, tmp_path / "old")
+    found = []
+    for home in ("old", "new"):
+        store = library(tmp_path / home)
+        with store._connections.one() as db:
+            found.append(db.execute("SELECT type, name FROM sqlite_schema ORDER BY type, name").fetchall())
+        store.close()
+    assert found[0] == found[1]
+
+
+def test_the_schema_is_that_of_the_golden_folder_of_its_number(tmp_path: Path) -> None:
+    """A schema that changes needs a new number, a step, and a golden folder."""
+    shutil.copy(GOLDEN / f"format{FORMAT}" / "library.db", tmp_path / "golden.db")
+    with apsw.Connection(str(tmp_path / "golden.db")) as golden, apsw.Connection(":memory:") as made:
+        made.execute(SCHEMA)
+        told = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
+        assert golden.execute(told).fetchall() == made.execute(told).fetchall()
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
