@@ -74,7 +74,10 @@ class Cited(Placed):
 
 
 class Line(TypedDict):
-    """One question of a run. ``status`` is None, ``k`` passages were looked for: 0 where none were."""
+    """One question of a run. ``status`` is None where only passages were looked for.
+
+    ``passages`` are the best ``k`` of a search (0: there was none), ``consulted`` those of the answer, best first.
+    """
 
     id: str
     question: str
@@ -89,6 +92,7 @@ class Line(TypedDict):
     confidence: float | None
     citations: list[Cited]
     passages: list[Found]
+    consulted: list[Placed]
     latency_ms: float
     timings_ms: dict[str, float]
 
@@ -149,6 +153,7 @@ def _line(
         confidence=told.get("confidence"),
         citations=[_cited(citation, subject) for citation in told.get("citations", ())],
         passages=[_found(passage) for passage in passages],
+        consulted=[_placed(passage) for passage in told.get("passages", ())],
         latency_ms=round(latency_ms, 3),
         timings_ms=dict(told.get("timings_ms") or {}),
     )
@@ -164,14 +169,12 @@ def _gold(place: Place, evidence: Evidence) -> Gold:
     )
 
 
+def _placed(passage: Wire) -> Placed:
+    return Placed(article=passage["article_id"], start=passage["start_char_index"], end=passage["end_char_index"])
+
+
 def _found(passage: Wire) -> Found:
-    return Found(
-        article=passage["article_id"],
-        start=passage["start_char_index"],
-        end=passage["end_char_index"],
-        score=passage["score"],
-        text=passage["text"],
-    )
+    return Found(**_placed(passage), score=passage["score"], text=passage["text"])
 
 
 def _cited(citation: Wire, subject: Subject) -> Cited:

@@ -24,6 +24,7 @@ class _Read(NamedTuple):
     passages: list[Place]
     gold: list[Place]
     cited: list[Place]
+    consulted: list[Place]
 
 
 Column = Callable[[_Read], float]
@@ -81,7 +82,16 @@ def columns_of(lines: Sequence[Line]) -> dict[str, Values]:
     asked["latency.total_ms"] = lambda one: one.line["latency_ms"]
     for stage in sorted({stage for line in lines for stage in line["timings_ms"]} - {"total"}):
         asked[f"latency.{stage}_ms"] = lambda one, stage=stage: one.line["timings_ms"].get(stage, np.nan)  # type: ignore[misc]
-    read = [_Read(line, places(line["passages"]), places(line["gold"]), places(line["citations"])) for line in lines]
+    read = [
+        _Read(
+            line,
+            places(line["passages"]),
+            places(line["gold"]),
+            places(line["citations"]),
+            places(line.get("consulted", ())),
+        )
+        for line in lines
+    ]
     columns = {name: np.array([column(one) for one in read], np.float64) for name, column in asked.items()}
     return {name: values for name, values in columns.items() if not np.isnan(values).all()}
 
@@ -164,6 +174,8 @@ _OF_ANSWERS: dict[str, Column] = {
     "answer.hit": lambda one: metrics.answer_hit(_first_quote(one.line), one.line["answers"]),
     "answer.overlap": lambda one: metrics.overlap(one.cited, one.gold),
     "answer.first_citation": lambda one: metrics.first_right(one.cited, one.gold),
+    "consulted.hit@1": lambda one: _of_consulted(one, 1),
+    "consulted.hit@4": lambda one: _of_consulted(one, 4),
     "citation.precision": lambda one: (
         metrics.citation_precision(one.cited, one.gold) if one.gold or not one.line["answerable"] else np.nan
     ),
@@ -174,6 +186,11 @@ _OF_ANSWERS: dict[str, Column] = {
     "right": lambda one: float(is_right(one.line)),
     "confidence": lambda one: one.line["confidence"] or 0.0,
 }
+
+
+def _of_consulted(one: _Read, k: int) -> float:
+    """NaN where none were looked for, or the subject does not tell."""
+    return metrics.hit(one.consulted, one.gold, k) if one.line["k"] and one.consulted else np.nan
 
 
 def _if_told(line: Line, metric: Callable[[str, Sequence[str]], float]) -> float:

@@ -97,11 +97,12 @@ class ReadingAnswerer:
         self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
     ) -> Iterator[Delta | Answer]:
         asked = [self._ask(part, passages) for part in parts(question, [p.chunk.text for p in passages])]
+        consulted = _best_first(passages, [one.ranked for one in asked])
         known = [one for one in asked if one.sure >= self._threshold]
         if not known:
             sure = max(one.sure for one in asked)
             yield Delta(DECLINED)
-            yield Answer(question, "unanswerable", DECLINED, None, (), tuple(passages), sure)
+            yield Answer(question, "unanswerable", DECLINED, None, (), consulted, sure)
             return
         text = ""
         citations: list[Citation] = []
@@ -118,7 +119,7 @@ class ReadingAnswerer:
             status = "partial"
         short = "; ".join(dict.fromkeys(one.sides[0].text for one in known))
         sure = min(one.sure for one in known)
-        yield Answer(question, status, text, short, tuple(citations), tuple(passages), sure)
+        yield Answer(question, status, text, short, tuple(citations), consulted, sure)
 
     def _ask(self, question: str, passages: Sequence[Passage]) -> _Part:
         ranked = rank(candidates(question, passages, self._reader))
@@ -133,6 +134,16 @@ class _Part(NamedTuple):
     ranked: Ranked
     sides: tuple[Candidate, ...]
     sure: float
+
+
+def _best_first(passages: Sequence[Passage], ranked: Sequence[Ranked]) -> tuple[Passage, ...]:
+    """The passages by the likeliest candidate that each holds, of any part of the question; those with none last."""
+    odds: dict[int, float] = {}
+    for one in ranked:
+        for candidate, likely in zip(one.found, one.odds, strict=True):
+            odds[candidate.passage] = max(likely, odds.get(candidate.passage, -math.inf))
+    order = sorted(range(len(passages)), key=lambda n: -odds.get(n, -math.inf))
+    return tuple(passages[n] for n in order)
 
 
 def _told(citation: Citation, before: Sequence[Citation]) -> bool:

@@ -70,6 +70,14 @@ def test_an_answer_over_two_sentences_cites_each() -> None:
     assert [len(delta.citations) for delta in deltas] == [1, 1]
 
 
+def test_passages_are_told_in_the_order_that_reading_gives() -> None:
+    found = [passage(AGREES, "b"), passage("Nothing is said here.", "c", 0.9), passage(BRIDGE, "a", 0.8)]
+    odds = {"Crowds": -3.0, "by Queen Maud": 6.0}
+    for threshold in (0.0, 0.999999):
+        _, answer = ask("Who opened it?", odds, *found, threshold=threshold)
+        assert [one.chunk.article_id for one in answer.passages] == ["a", "b", "c"]
+
+
 def test_it_declines_under_the_threshold() -> None:
     deltas, answer = ask("When?", {"4 May 1931": -8.0}, passage(BRIDGE), threshold=0.9)
     assert (answer.status, answer.short, answer.citations) == ("unanswerable", None, ())

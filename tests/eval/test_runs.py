@@ -62,6 +62,10 @@ def test_a_line_holds_all_that_scoring_needs(scripted: Callable, bridge: Article
             {"article": "bridge", "start": 0, "end": 25, "score": 1.0, "text": "The bridge opened in May."},
             {"article": "bridge", "start": 26, "end": 53, "score": 0.5, "text": "It cost 3 million crowns. 🌉"},
         ],
+        "consulted": [
+            {"article": "bridge", "start": 0, "end": 25},
+            {"article": "bridge", "start": 26, "end": 53},
+        ],
         "timings_ms": {"total": 1.0},
     }
     assert line["latency_ms"] >= 0
@@ -184,6 +188,8 @@ def test_scores_by_hand(scripted: Callable, bridge: Article) -> None:
             "answer.first_citation": 0.5,
             "answer.hit": 0.5,
             "answer.overlap": 2 * 13 / (13 + 25) / 2,
+            "consulted.hit@1": 0.5,
+            "consulted.hit@4": 1,
             "citation.precision": 0.5,
             "citation.recall": 0.5,
             "citation.verified": 1,
@@ -239,5 +245,5 @@ def test_reading_is_given_its_paragraph_and_finds_nothing(bridge: Article, tmp_p
     given = {"q1": Place("bridge", Span(0, 25))}
     (line,) = run(subject, [OPENED], resolve([OPENED], subject), task="read", k=10, paragraphs=given)
     assert (line["k"], line["passages"], line["citations"][0]["quote"]) == (0, [], "The bridge opened in May.")
-    assert not [name for name in score([line])["metrics"] if name.startswith("retrieval.")]
+    assert not [name for name in score([line])["metrics"] if name.startswith(("retrieval.", "consulted."))]
     subject.close()
