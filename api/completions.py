@@ -6,31 +6,21 @@ code points; ``x_quotewell`` has the whole citations. Tokens are counted as word
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import examples
-from api.html import web_url
-from api.wire import MAX_HISTORY_CHARS, MAX_TURNS, Text, dumps
-from rag.conversation import small_talk
-from rag.errors import NotFound, UsageError
-from rag.types import Answer, Citation, Library, Turn
-from rag.wire import Wire, answer_out, permalink
-
-MODEL = "quotewell"
-_TASK = "### Task:"
-_TASK_KEY = re.compile(r'"(title|tags|follow_ups|queries)"')
-_TITLE_WORDS = 6
-
-
-class ModelNotFound(NotFound):
-    code = "model_not_found"
+from api.conversations import Annotations, Message, extras
+from api.events import DONE, event
+from api.wire import Text
+from rag.errors import UsageError
+from rag.types import Answer, Citation
+from rag.wire import Wire
 
 
 class PartIn(BaseModel):
@@ -71,38 +61,6 @@ class ChatIn(BaseModel):
         return [Message(message.role, _text(message)) for message in self.messages]
 
 
-class Message(NamedTuple):
-    """One message of a conversation, in whichever format it came."""
-
-    role: str
-    text: str
-
-
-def conversation(model: str, messages: Sequence[Message]) -> tuple[str, list[Turn]]:
-    """The question, and the turns before it: the last ones, as many as the limits of a history let in.
-
-    Raises ModelNotFound, or UsageError where there is no question in text.
-    """
-    if model != MODEL:
-        raise ModelNotFound(expected=f"the model {MODEL}", found=repr(model[:100]), remedy="see GET /v1/models")
-    asked = [n for n, message in enumerate(messages) if message.role == "user"]
-    if not asked:
-        raise UsageError(expected="a message of the user", found="none", remedy="send one with role user")
-    question = messages[asked[-1]].text.strip()
-    if not question:
-        raise UsageError(expected="a question in the last message of the user", found="none", remedy="ask one")
-    turns: list[Turn] = []
-    left = MAX_HISTORY_CHARS
-    for role, text in reversed(messages[: asked[-1]]):
-        if role not in ("user", "assistant"):
-            continue
-        left -= len(text)
-        if left < 0 or len(turns) == MAX_TURNS:
-            break
-        turns.insert(0, Turn("user" if role == "user" else "assistant", text))
-    return question, turns
-
-
 def _text(message: MessageIn) -> str:
     if message.content is None or isinstance(message.content, str):
         return message.content or ""
@@ -112,52 +70,18 @@ def _text(message: MessageIn) -> str:
     return "\n".join(part.text or "" for part in message.content)
 
 
-def task_answer(prompt: str) -> str | None:
-    """The answer to a chore that Open WebUI gives to models, or None where ``prompt`` is a question.
-
-    A chore is not about the articles, so nothing is retrieved: a title is the conversation's first
-    words, and there are no tags, follow-ups or search queries.
-    """
-    if not prompt.startswith(_TASK):
-        return None
-    instructions, _, chat = prompt.partition("<chat_history>")
-    match = _TASK_KEY.search(instructions)
-    if match is None:
-        return "Quotewell only answers questions about its articles."
-    if match[1] != "title":
-        return dumps({match[1]: []})
-    asked = re.search(r"^\s*USER:\s*(.+)$", chat, re.MULTILINE)
-    words = asked[1].split() if asked else ["Question"]
-    return dumps({"title": " ".join(words[:_TITLE_WORDS])[:80].rstrip("?!., ")})
-
-
-_TITLES = 5
-
-
-def small_answer(text: str, library: Library) -> str | None:
-    """The reply to a greeting, to thanks, or to "what can I ask you?"; None where ``text`` is a question."""
-    kind = small_talk(text)
-    if kind is None:
-        return None
-    if kind == "thanks":
-        return "You are welcome."
-    articles = library.stats().articles
-    titles = "; ".join(f"“{article.title}”" for article in library.articles(limit=_TITLES) if article.title)
-    about = (
-        f"Ask me about what is in {articles} articles, such as {titles}." if titles else "There are no articles yet."
-    )
-    return f"{'Hello. ' if kind == 'greeting' else ''}{about}"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Completion:
     """One completion under way: what its whole form and all its chunks have in common."""
 
+    model: str
     annotations: Annotations
     prompt_words: int
     include_usage: bool = False
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
+    _text: str = ""
+    _cited: int = 0
 
     def whole(self, text: str, answer: Answer | None) -> Wire:
         citations = answer.citations if answer else ()
@@ -168,25 +92,36 @@ class Completion:
             "annotations": [self._annotation(citation) for citation in citations],
         }
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-        head = self._head("chat.completion") | {"choices": [choice], "usage": self.usage(text)}
-        return head | extras(answer)
+        return self._head("chat.completion") | {"choices": [choice], "usage": self._usage(text)} | extras(answer)
 
-    def chunk(self, delta: Wire, finish: str | None = None, answer: Answer | None = None) -> Wire:
+    def begun(self) -> Iterator[bytes]:
+        """The role, then the text with its annotations, then the end. A chunk always has ``choices``."""
+        yield self._chunk({"role": "assistant", "content": ""})
+
+    def delta(self, text: str, citations: Sequence[Citation]) -> Iterator[bytes]:
+        """``index`` says which entry of the list each annotation is: OpenAI's own client joins the lists
+        of several chunks by it, and fails without.
+        """
+        marked = [{"index": self._cited + n} | self._annotation(citation) for n, citation in enumerate(citations)]
+        self._text += text
+        self._cited += len(citations)
+        yield self._chunk({"content": text} | ({"annotations": marked} if marked else {}))
+
+    def ended(self, answer: Answer | None) -> Iterator[bytes]:
+        yield self._chunk({}, "stop", answer)
+        if self.include_usage:
+            yield event(self._head("chat.completion.chunk") | {"choices": [], "usage": self._usage(self._text)})
+        yield DONE
+
+    def failed(self, error: Wire) -> bytes:
+        return event(error)
+
+    def _chunk(self, delta: Wire, finish: str | None = None, answer: Answer | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         usage: Wire = {"usage": None} if self.include_usage else {}
-        return self._head("chat.completion.chunk") | {"choices": [choice]} | usage | extras(answer)
+        return event(self._head("chat.completion.chunk") | {"choices": [choice]} | usage | extras(answer))
 
-    def usage_chunk(self, text: str) -> Wire:
-        return self._head("chat.completion.chunk") | {"choices": [], "usage": self.usage(text)}
-
-    def text_delta(self, text: str, citations: Sequence[Citation] = (), seen: int = 0) -> Wire:
-        """A delta. ``index`` says which entry of the list each annotation is: OpenAI's own client
-        joins the lists of several chunks by it, and fails without.
-        """
-        marked = [{"index": seen + n} | self._annotation(citation) for n, citation in enumerate(citations)]
-        return {"content": text} | ({"annotations": marked} if marked else {})
-
-    def usage(self, text: str) -> Wire:
+    def _usage(self, text: str) -> Wire:
         told = len(text.split())
         return {
             "prompt_tokens": self.prompt_words,
@@ -195,37 +130,7 @@ class Completion:
         }
 
     def _head(self, kind: str) -> Wire:
-        return {"id": self.id, "object": kind, "created": self.created, "model": MODEL}
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
     def _annotation(self, citation: Citation) -> Wire:
         return {"type": "url_citation", "url_citation": self.annotations.of(citation)}
-
-
-@dataclass(frozen=True, slots=True)
-class Annotations:
-    """Citations as OpenAI's annotations: an article without an address of its own is cited by its permalink here."""
-
-    base_url: str
-
-    def of(self, citation: Citation) -> Wire:
-        span = citation.span
-        ours = permalink(citation.article_id, citation.revision, span.start, span.end)
-        return {
-            "start_index": citation.answer_span.start,
-            "end_index": citation.answer_span.end,
-            "title": citation.title,
-            "url": web_url(citation.url) or self.base_url.rstrip("/") + ours,
-        }
-
-
-def extras(answer: Answer | None) -> Wire:
-    """What OpenAI's formats have no place for, under a name of our own."""
-    if answer is None:
-        return {}
-    told: Mapping[str, object] = answer_out(answer)
-    return {"x_quotewell": {key: told[key] for key in ("status", "short", "confidence", "citations", "passages")}}
-
-
-def count_words(messages: Sequence[Message]) -> int:
-    """Words in all messages: what is called tokens here."""
-    return sum(len(message.text.split()) for message in messages)

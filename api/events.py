@@ -47,6 +47,17 @@ def whole(pieces: Iterator[Delta | Answer]) -> Answer:
     return next(piece for piece in pieces if isinstance(piece, Answer))
 
 
+def joined(pieces: Iterator[Delta | Answer]) -> tuple[str, Answer | None]:
+    """The text of the deltas, and the Answer where one ends them: what needs no article has none."""
+    text, answer = "", None
+    for piece in pieces:
+        if isinstance(piece, Answer):
+            answer = piece
+        else:
+            text += piece.text
+    return text, answer
+
+
 class EventStream(StreamingResponse):
     """Streams a synchronous generator through the thread pool, and closes it whatever happens.
 

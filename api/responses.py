@@ -15,7 +15,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import examples
-from api.completions import MODEL, Annotations, Message, extras
+from api.conversations import Annotations, Message, extras
+from api.events import event
 from api.wire import Text
 from rag.errors import UsageError
 from rag.types import Answer, Citation
@@ -68,9 +69,10 @@ def _text(item: ItemIn) -> str:
 
 
 @dataclass(slots=True)
-class Told:
+class ResponseTold:
     """One response under way; its events are numbered as they are made."""
 
+    model: str
     annotations: Annotations
     prompt_words: int
     id: str = field(default_factory=lambda: f"resp_{uuid.uuid4().hex}")
@@ -84,7 +86,7 @@ class Told:
         cited = [self._annotation(citation) for citation in answer.citations] if answer else []
         return self._response("completed", [self._message(text, cited)], text) | extras(answer)
 
-    def begun(self) -> Iterator[Wire]:
+    def begun(self) -> Iterator[bytes]:
         empty = self._response("in_progress", [], "")
         yield self._event("response.created", response=empty)
         yield self._event("response.in_progress", response=empty)
@@ -92,7 +94,7 @@ class Told:
         yield self._event("response.output_item.added", output_index=0, item=item)
         yield self._part("response.content_part.added", part=_part("", []))
 
-    def delta(self, text: str, citations: Sequence[Citation]) -> Iterator[Wire]:
+    def delta(self, text: str, citations: Sequence[Citation]) -> Iterator[bytes]:
         self._text += text
         yield self._part("response.output_text.delta", delta=text, logprobs=[])
         for citation in citations:
@@ -101,23 +103,24 @@ class Told:
             yield self._part("response.output_text.annotation.added", **place)
             self._cited.append(annotation)
 
-    def ended(self, answer: Answer | None) -> Iterator[Wire]:
+    def ended(self, answer: Answer | None) -> Iterator[bytes]:
         yield self._part("response.output_text.done", text=self._text, logprobs=[])
         yield self._part("response.content_part.done", part=_part(self._text, self._cited))
         message = self._message(self._text, self._cited)
         yield self._event("response.output_item.done", output_index=0, item=message)
         yield self._event("response.completed", response=self.whole(self._text, answer) | {"output": [message]})
 
-    def failed(self, error: Wire) -> Wire:
+    def failed(self, error: Wire) -> bytes:
         """The error in OpenAI's shape, and again where the event's own fields are."""
         inner = error["error"]
         return self._event("error", code=inner["code"], message=inner["message"], param=inner["param"], error=inner)
 
-    def _event(self, kind: str, **fields: Any) -> Wire:
+    def _event(self, kind: str, **fields: Any) -> bytes:
+        """Each event is named by its type."""
         self._number += 1
-        return {"type": kind, "sequence_number": self._number - 1, **fields}
+        return event({"type": kind, "sequence_number": self._number - 1, **fields}, kind)
 
-    def _part(self, kind: str, **fields: Any) -> Wire:
+    def _part(self, kind: str, **fields: Any) -> bytes:
         return self._event(kind, item_id=self.item, output_index=0, content_index=0, **fields)
 
     def _annotation(self, citation: Citation) -> Wire:
@@ -141,7 +144,7 @@ class Told:
             "object": "response",
             "created_at": self.created,
             "status": status,
-            "model": MODEL,
+            "model": self.model,
             "output": output,
             "usage": usage if status == "completed" else None,
             "error": None,

@@ -32,7 +32,7 @@ def ask(body: AskIn, request: Request, system: TheSystem) -> Response:
     do not answer. With `Accept: text/event-stream` it is streamed as events: each `citation` before
     the `delta` that it supports, the whole `answer` last, or `error` with problem details.
     """
-    pieces = started(system.ask(body.question, k=body.k, where=body.to_where(), history=body.turns()))
+    pieces = started(system.ask(body.question, k=body.k, where=body.to_where(), history=body.turns(), model=body.model))
     if "text/event-stream" in request.headers.get("accept", ""):
         return EventStream(_events(request, pieces))
     return JSON(answer_out(whole(pieces)))

@@ -151,6 +151,7 @@ class AskIn(SearchIn):
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ASK]})
 
+    model: Text | None = Field(None, description="The language model that words it, of those set; else none does.")
     history: tuple[TurnIn, ...] = Field(
         (), max_length=MAX_TURNS, description="Earlier messages, oldest first; 20,000 characters in all."
     )
@@ -247,6 +248,7 @@ class AnswerOut(_Out):
     citations: list[CitationOut]
     passages: list[PassageOut]
     confidence: float
+    model: str | None
     timings_ms: dict[str, float]
 
 

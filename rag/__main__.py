@@ -91,13 +91,13 @@ def _open(home: Path | None) -> System:
     return build(load_settings(home=home))
 
 
-def _open_existing(home: Path | None) -> System:
-    return build(_settings_of_existing(home))
+def _open_existing(home: Path | None, **given: object) -> System:
+    return build(_settings_of_existing(home, **given))
 
 
-def _settings_of_existing(home: Path | None) -> Settings:
+def _settings_of_existing(home: Path | None, **given: object) -> Settings:
     """Raises NotFound where nothing was ever put in: asking makes no folders."""
-    settings = load_settings(home=home)
+    settings = load_settings(home=home, **given)
     if not (settings.home / "library.db").exists():
         raise NotFound(
             expected=f"a collection in {settings.home}",
@@ -213,13 +213,16 @@ def ask(
     publisher: Publisher = None,
     language: Language = None,
     tag: Tag = None,
+    model: Annotated[
+        str | None, typer.Option(help="provider:model of a language model to word the answer; its words are checked.")
+    ] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Ask the articles: the answer, then its numbered quotes."""
     where = _where(since, until, as_of, publisher, language, tag)
-    system = _open_existing(home)
-    answer = next(piece for piece in system.ask(question, where=where) if isinstance(piece, Answer))
+    system = _open_existing(home, models=model)
+    answer = next(piece for piece in system.ask(question, where=where, model=model) if isinstance(piece, Answer))
     if as_json:
         _print_json(answer_out(answer))
     else:

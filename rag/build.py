@@ -10,14 +10,16 @@ import numpy as np
 
 from rag import flow, readers
 from rag.answerers.extractive import ExtractiveAnswerer
+from rag.answerers.language_model import LanguageModelAnswerer, chat
 from rag.answerers.reading import ReadingAnswerer
 from rag.answerers.span_reader import OnnxSpanReader
 from rag.answerers.transformers_reader import TransformersSpanReader
 from rag.calibration import Calibration, load_calibration
 from rag.chunks import Splitter
+from rag.conversation import standalone
 from rag.embedders.onnx import OnnxEmbedder
 from rag.embedders.sentence_transformers import SentenceTransformerEmbedder
-from rag.errors import QuestionError, QuotewellError
+from rag.errors import NotFound, QuestionError, QuotewellError
 from rag.index.faiss import FaissIndex
 from rag.library.sqlite import SQLiteLibrary
 from rag.retrieval import Dense, Distinct, Fused, Lexical, Merged, Reranked
@@ -128,6 +130,7 @@ class System:
         self.index = index
         self.retriever = retriever
         self.answerer = answerer
+        self._worded_by: dict[str, LanguageModelAnswerer] = {}
 
     def read(self, source: str) -> Iterator[Article | Refusal]:
         """Articles of a file, a folder, a URL or "-" (standard input)."""
@@ -184,12 +187,18 @@ class System:
         k: int | None = None,
         where: Where | None = None,
         history: Sequence[Turn] = (),
+        model: str | None = None,
     ) -> Iterator[Delta | Answer]:
-        """Deltas, then the Answer; see ``flow.ask``. Raises QuestionError at once."""
+        """Deltas, then the Answer; see ``flow.ask``. Raises QuestionError at once.
+
+        ``model``, one of the settings' language models, words the answer; raises NotFound where it is none.
+        """
+        worded = None if model is None else self._wording(model)
         return flow.ask(
             self._checked(question),
             retriever=self.retriever,
-            answerer=self.answerer,
+            answerer=worded or self.answerer,
+            rewrite=worded.rewrite if worded else standalone,
             library=self.library,
             index=self.index,
             k=k or self.settings.passages,
@@ -240,6 +249,24 @@ class System:
     def close(self) -> None:
         self.index.close()
         self.library.close()
+
+    def _wording(self, model: str) -> LanguageModelAnswerer:
+        if model not in self.settings.language_models:
+            raise NotFound(
+                expected="a language model that is set",
+                found=repr(model[:100]),
+                remedy="name it in QUOTEWELL_MODELS, as provider:model",
+            )
+        if model not in self._worded_by:
+            seconds = self.settings.patience
+            self._worded_by[model] = LanguageModelAnswerer(
+                model, chat(model, seconds=seconds), self.answerer, is_word=self._is_word, seconds=seconds
+            )
+        return self._worded_by[model]
+
+    def _is_word(self, word: str) -> bool:
+        """Whether the embedder's vocabulary has it whole."""
+        return self.embedder.count_pieces([word]) == [1]
 
     def _checked(self, question: str) -> str:
         text = question.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -137,16 +137,17 @@ def ask(
     k: int,
     where: Where | None = None,
     history: Sequence[Turn] = (),
+    rewrite: Callable[[str, Sequence[Turn]], str] = standalone,
 ) -> Iterator[Delta | Answer]:
     """Deltas whose texts join to the Answer's, then the Answer, all from one state of the library.
 
-    What the question leaves to ``history`` is put in before anything is looked for.
+    What the question leaves to ``history`` is put in by ``rewrite`` before anything is looked for.
 
     Nothing leaves before each of its citations has been sliced from the library's own text; raises
     CitationError where one does not hold.
     """
     start = perf_counter()
-    asked = standalone(question, history)
+    asked = rewrite(question, history)
     with state(library, index) as now:
         passages = retriever.search(asked, k, now, where)
         retrieved = perf_counter()

@@ -31,10 +31,17 @@ class Settings(BaseSettings):
     max_article_chars: int = Field(5_000_000, ge=1, description="characters of one article")
     max_question_chars: int = Field(2_000, ge=1, description="characters of one question")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one HTTP request")
+    models: str = Field("", description='language models that may word answers, "provider:model", by commas')
+    patience: float = Field(30, gt=0, le=600, description="seconds that a language model may take for an answer")
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0 takes any free one")
 
     allowed_hosts: str = Field("", description="names besides localhost by which MCP clients may call, by commas")
+
+    @property
+    def language_models(self) -> list[str]:
+        """``models``, one by one."""
+        return [name for part in self.models.split(",") if (name := part.strip())]
 
     @classmethod
     def settings_customise_sources(

@@ -190,7 +190,8 @@ class Answer:
     """A whole answer. Each statement of an answered ``text`` has a citation that verifies.
 
     ``confidence`` is the estimated probability that the cited sentence answers the question;
-    ``passages`` are those consulted, best first; ``timings`` are milliseconds by stage.
+    ``passages`` are those consulted, best first; ``timings`` are milliseconds by stage; ``model`` is
+    the language model that worded the text, None where it is in the articles' own words.
     """
 
     question: str
@@ -201,6 +202,7 @@ class Answer:
     passages: tuple[Passage, ...]
     confidence: float
     timings: Mapping[str, float] = field(default_factory=dict)
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ def answer_out(answer: Answer) -> Wire:
         "citations": [citation_out(citation) for citation in answer.citations],
         "passages": [passage_out(passage) for passage in answer.passages],
         "confidence": round(answer.confidence, 4),
+        "model": answer.model,
         "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings.items()},
     }
 

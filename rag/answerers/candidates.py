@@ -37,6 +37,9 @@ FEATURES = (
     "fragment",  # 1 for spans in headings and captions: under 5 words, or no end mark
 )
 _LIMIT = 12.0
+_ACTIVE = re.compile(r"!\[|\]\(|<[a-z/!]|://|\bwww\.", re.I)
+"""What a chat program would show as a link, an image or markup. A sentence that has such is not told as an answer:
+whoever can put an article in could have it fetch or show what he likes."""
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -86,7 +89,7 @@ def _of_passage(
     made = []
     for span, odds in finding.spans:
         touched = [m for m, s in enumerate(spans) if s.start < span.end and span.start < s.end]
-        if not touched:
+        if not touched or _ACTIVE.search(text, spans[touched[0]].start, spans[touched[-1]].end):
             continue
         words_in = words(span.of(text))
         context, whole, missing, pairs, _ = np.max([told[m] for m in touched], axis=0)

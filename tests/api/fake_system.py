@@ -71,6 +71,7 @@ class FakeSystem:
         self.failure: Exception | None = None
         self.reasons: list[str] = []
         self.asked: list[tuple[str, int | None, Where | None, list[Turn]]] = []
+        self.models: list[str | None] = []
         self.closed_asks = 0
 
     def read_upload(self, data: bytes, name: str, content_type: str | None) -> Iterator[Article | Refusal]:
@@ -105,8 +106,15 @@ class FakeSystem:
         return sorted(found, key=lambda passage: -passage.score)[: k or 6]
 
     def ask(
-        self, question: str, *, k: int | None = None, where: Where | None = None, history: Sequence[Turn] = ()
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        where: Where | None = None,
+        history: Sequence[Turn] = (),
+        model: str | None = None,
     ) -> Iterator[Delta | Answer]:
+        self.models.append(model)
         passages = self.search(question, k=k, where=where)
         self.asked[-1] = (question, k, where, list(history))
         try:

@@ -29,10 +29,56 @@ def read_chunks(text: str) -> list[dict]:
 def test_models(client: TestClient) -> None:
     models = client.get("/v1/models").json()
     assert models["object"] == "list"
-    (model,) = models["data"]
+    assert [model["id"] for model in models["data"]] == ["quotewell", "quotewell+footnotes"]
+    model = models["data"][0]
     assert client.get("/v1/models/quotewell").json() == model
     assert set(model) == {"id", "object", "created", "owned_by"}
     assert client.get("/v1/models/gpt").json()["error"]["code"] == "model_not_found"
+
+
+def test_language_models_that_are_set_are_offered(make_system: Callable[..., FakeSystem]) -> None:
+    system = make_system(models="openai:gpt-x, ollama:tiny")
+    client = TestClient(create_app(system))
+    plain = ["quotewell", "quotewell/openai:gpt-x", "quotewell/ollama:tiny"]
+    ids = [model["id"] for model in client.get("/v1/models").json()["data"]]
+    assert ids == [*plain, *(f"{name}+footnotes" for name in plain)]
+    assert client.get("/v1/models/quotewell/openai:gpt-x").json()["id"] == "quotewell/openai:gpt-x"
+    for model in ("quotewell", "quotewell/ollama:tiny"):
+        assert client.post(URL, json=BODY | {"model": model}).json()["model"] == model
+    assert system.models == [None, "ollama:tiny"]
+    response = client.post(URL, json=BODY | {"model": "quotewell/openai:other"})
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_footnotes_for_programs_that_show_only_text(client: TestClient, system: FakeSystem, stream: bool) -> None:
+    asked = BODY | {"model": "quotewell+footnotes", "stream": stream}
+    response = client.post(URL, json=asked)
+    if stream:
+        chunks = read_chunks(response.text)
+        deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+        text = "".join(delta.get("content", "") for delta in deltas)
+        annotations = [one for delta in deltas for one in delta.get("annotations", [])]
+        ours = chunks[-1]["x_quotewell"]
+    else:
+        message = response.json()["choices"][0]["message"]
+        text, annotations, ours = message["content"], message["annotations"], response.json()["x_quotewell"]
+    quote = FERRY["text"][:53]
+    note = rf"[^1]: “{quote}” [{FERRY['title']}]({FERRY['url']}) ({FERRY['published_at'][:10]})"
+    assert text == f"{quote}[^1]\n\n{note}"
+    (annotation,) = annotations
+    cited = annotation["url_citation"]
+    assert text[cited["start_index"] : cited["end_index"]] == quote
+    assert [text[c["answer_start"] : c["answer_end"]] for c in ours["citations"]] == [quote]
+
+
+def test_footnotes_hold_no_markup_of_an_article(client: TestClient, system: FakeSystem) -> None:
+    quote = "The ![x](https://evil/?q=1) <img src=x> crossing."
+    system.library.revisions.clear()
+    list(system.ingest([system.make_article({"id": "a", "title": "[a](b)\n# c", "text": quote}, "t")]))
+    text = client.post(URL, json=BODY | {"model": "quotewell+footnotes"}).json()["choices"][0]["message"]["content"]
+    notes = text.split("\n\n", 1)[1]
+    assert notes.startswith(r"[^1]: “The \!\[x\]\(https://evil/?q=1\) \<img src=x\> crossing.” [\[a\]\(b\) \# c](http")
 
 
 def test_a_whole_completion(client: TestClient) -> None:
@@ -49,7 +95,7 @@ def test_a_whole_completion(client: TestClient) -> None:
     assert completion["usage"] == {"prompt_tokens": 5, "completion_tokens": 11, "total_tokens": 16}
     answer = client.post("/api/ask", json={"question": QUESTION["content"]}).json()
     ours = completion["x_quotewell"]
-    assert ours == {key: answer[key] for key in ("status", "short", "confidence", "citations", "passages")}
+    assert ours == {key: answer[key] for key in ("status", "short", "confidence", "model", "citations", "passages")}
 
 
 @pytest.mark.parametrize("url", [None, "javascript:alert(1)", "data:text/html,x", "//x", "https://", "http://[x"])

@@ -50,7 +50,7 @@ def test_a_whole_response(client: TestClient) -> None:
     answer = client.post("/api/ask", json={"question": BODY["input"]}).json()
     assert response.model_extra is not None
     ours = response.model_extra["x_quotewell"]
-    assert ours == {key: answer[key] for key in ("status", "short", "confidence", "citations", "passages")}
+    assert ours == {key: answer[key] for key in ("status", "short", "confidence", "model", "citations", "passages")}
 
 
 def test_a_streamed_response_is_the_whole_one_in_openais_order(client: TestClient) -> None:

@@ -64,7 +64,7 @@ def openai(base_url: str) -> Iterator[OpenAI]:
 
 
 def test_openai_gets_an_annotated_answer_whole(openai: OpenAI, base_url: str) -> None:
-    assert [model.id for model in openai.models.list()] == ["quotewell"]
+    assert [model.id for model in openai.models.list()] == ["quotewell", "quotewell+footnotes"]
     completion = openai.chat.completions.create(model="quotewell", messages=[QUESTION])
     message = completion.choices[0].message
     assert message.content
