@@ -72,12 +72,16 @@ def _text(message: MessageIn) -> str:
 
 @dataclass(slots=True)
 class Completion:
-    """One completion under way: what its whole form and all its chunks have in common."""
+    """One completion under way: what its whole form and all its chunks have in common.
+
+    Chunks tell citations as annotations or, with ``sources``, in Open WebUI's own events.
+    """
 
     model: str
     annotations: Annotations
     prompt_words: int
     include_usage: bool = False
+    sources: bool = False
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
     _text: str = ""
@@ -102,8 +106,13 @@ class Completion:
         """``index`` says which entry of the list each annotation is: OpenAI's own client joins the lists
         of several chunks by it, and fails without.
         """
-        marked = [{"index": self._cited + n} | self._annotation(citation) for n, citation in enumerate(citations)]
         self._text += text
+        if self.sources:
+            for citation in citations:
+                yield self._chunk({}, event={"type": "source", "data": self.annotations.source(citation)})
+            yield self._chunk({"content": text})
+            return
+        marked = [{"index": self._cited + n} | self._annotation(citation) for n, citation in enumerate(citations)]
         self._cited += len(citations)
         yield self._chunk({"content": text} | ({"annotations": marked} if marked else {}))
 
@@ -116,10 +125,10 @@ class Completion:
     def failed(self, error: Wire) -> bytes:
         return event(error)
 
-    def _chunk(self, delta: Wire, finish: str | None = None, answer: Answer | None = None) -> bytes:
+    def _chunk(self, delta: Wire, finish: str | None = None, answer: Answer | None = None, **more: Wire) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         usage: Wire = {"usage": None} if self.include_usage else {}
-        return event(self._head("chat.completion.chunk") | {"choices": [choice]} | usage | extras(answer))
+        return event(self._head("chat.completion.chunk") | {"choices": [choice]} | usage | more | extras(answer))
 
     def _usage(self, text: str) -> Wire:
         told = len(text.split())

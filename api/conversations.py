@@ -120,14 +120,26 @@ class Annotations:
     base_url: str
 
     def of(self, citation: Citation) -> Wire:
-        span = citation.span
-        ours = permalink(citation.article_id, citation.revision, span.start, span.end)
         return {
             "start_index": citation.answer_span.start,
             "end_index": citation.answer_span.end,
             "title": citation.title,
-            "url": web_url(citation.url) or self.base_url.rstrip("/") + ours,
+            "url": web_url(citation.url) or self._ours(citation),
         }
+
+    def source(self, citation: Citation) -> Wire:
+        """As Open WebUI shows a source: the quote, and where it stands here; one source for each citation."""
+        ours = self._ours(citation)
+        named = {"name": citation.title or citation.article_id, "url": ours}
+        return {
+            "source": {"id": ours, **named},
+            "document": [citation.quote],
+            "metadata": [{"source": ours, **named}],
+        }
+
+    def _ours(self, citation: Citation) -> str:
+        span = citation.span
+        return self.base_url.rstrip("/") + permalink(citation.article_id, citation.revision, span.start, span.end)
 
 
 def extras(answer: Answer | None) -> Wire:

@@ -1,9 +1,9 @@
-"""Citations as markdown footnotes, for programs that show a model's text and nothing else. Pure."""
+"""Citations marked in the text itself, for programs that show a model's text and little else. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -15,16 +15,26 @@ _ACTIVE = re.compile(r"([\\`*_\[\]()<>!|#~])")
 
 def footnoted(pieces: Generator[Delta | Answer], annotations: Annotations) -> Generator[Delta | Answer]:
     """The same, with a mark behind each statement and the notes at the end; what citations point at moves along."""
+    return _marked(pieces, "[^{}]", lambda cited: "\n\n" + "\n".join(_note(one, annotations) for one in cited))
+
+
+def numbered(pieces: Generator[Delta | Answer]) -> Generator[Delta | Answer]:
+    """The same, with [1] behind each statement, for programs that make links of such numbers."""
+    return _marked(pieces, "[{}]", lambda cited: "")
+
+
+def _marked(
+    pieces: Generator[Delta | Answer], mark: str, notes: Callable[[Sequence[Citation]], str]
+) -> Generator[Delta | Answer]:
     text = ""
     told = 0  # characters of the answer as it came
     cited: list[Citation] = []
     with closing(pieces):
         for piece in pieces:
             if isinstance(piece, Answer):
-                if cited:
-                    notes = "\n\n" + "\n".join(_note(one, annotations) for one in cited)
-                    text += notes
-                    yield Delta(notes)
+                if last := notes(cited) if cited else "":
+                    text += last
+                    yield Delta(last)
                 yield replace(piece, text=text or piece.text, citations=tuple(cited))
                 continue
             moved = len(text) - told
@@ -32,7 +42,7 @@ def footnoted(pieces: Generator[Delta | Answer], annotations: Annotations) -> Ge
                 replace(one, answer_span=Span(one.answer_span.start + moved, one.answer_span.end + moved))
                 for one in piece.citations
             )
-            marked = piece.text + "".join(f"[^{one.number}]" for one in found)
+            marked = piece.text + "".join(mark.format(one.number) for one in found)
             told += len(piece.text)
             text += marked
             cited += found

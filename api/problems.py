@@ -124,7 +124,7 @@ def openai_error(fault: Fault) -> Wire:
 def respond(request: Request, fault: Fault) -> Response:
     """The fault, in the shape for the request's path."""
     path, headers = request.url.path, dict(fault.headers)
-    if path.startswith("/v1/") or path == "/v1":
+    if path.startswith(("/v1/", "/openwebui/v1/")) or path == "/v1":
         if fault.status >= 500:
             headers["x-should-retry"] = "false"  # OpenAI's clients try twice more otherwise
         # OpenAI says 400 where we say 422.

@@ -21,7 +21,7 @@ from api.conversations import (
     task_answer,
 )
 from api.events import EventStream, joined, started
-from api.footnotes import footnoted
+from api.footnotes import footnoted, numbered
 from api.problems import of_error, openai_error, unexpected
 from api.responses import ResponsesIn, ResponseTold
 from api.system import System, TheSystem
@@ -30,14 +30,15 @@ from rag.errors import QuotewellError
 from rag.types import Answer, Delta
 from rag.wire import Wire
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(tags=["openai"])
 
 
 def _model(one: Named) -> Wire:
     return {"id": one.id, "object": "model", "created": 1760000000, "owned_by": "quotewell"}
 
 
-@router.get("/models", operation_id="list_models", summary="List models")
+@router.get("/openwebui/v1/models", include_in_schema=False)
+@router.get("/v1/models", operation_id="list_models", summary="List models")
 async def list_models(system: TheSystem) -> Response:
     """`quotewell` answers in the articles' own words; `quotewell/…` has a language model word them. Each is there again
     with `+footnotes`, for programs that show nothing but text.
@@ -45,12 +46,12 @@ async def list_models(system: TheSystem) -> Response:
     return JSON({"object": "list", "data": [_model(one) for one in offered(system.settings.language_models)]})
 
 
-@router.get("/models/{model:path}", operation_id="get_model", summary="Read a model")
+@router.get("/v1/models/{model:path}", operation_id="get_model", summary="Read a model")
 async def get_model(model: str, system: TheSystem) -> Response:
     return JSON(_model(named(model, system.settings.language_models)))
 
 
-@router.post("/chat/completions", operation_id="chat_completions", summary="Answer, in OpenAI's format")
+@router.post("/v1/chat/completions", operation_id="chat_completions", summary="Answer, in OpenAI's format")
 def chat_completions(body: ChatIn, request: Request, system: TheSystem) -> Response:
     """The last message of the user is the question; `annotations` say what each part of the answer
     rests on, as half-open code points of `content`, and `x_quotewell` has the exact quotes. Tokens
@@ -62,7 +63,17 @@ def chat_completions(body: ChatIn, request: Request, system: TheSystem) -> Respo
     return _told(request, told, _pieces(system, body.model, messages, annotations), stream=bool(body.stream))
 
 
-@router.post("/responses", operation_id="responses", summary="Answer, in the format of OpenAI's Responses")
+@router.post("/openwebui/v1/chat/completions", operation_id="openwebui", summary="Answer, as Open WebUI shows best")
+def openwebui(body: ChatIn, request: Request, system: TheSystem) -> Response:
+    """As chat completions, with [1] in the text and, streamed, each citation as a source with its quote."""
+    messages = body.texts()
+    annotations = Annotations(str(request.base_url))
+    told = Completion(body.model, annotations, count_words(messages), body.include_usage, sources=True)
+    pieces = numbered(_pieces(system, body.model, messages, annotations))
+    return _told(request, told, pieces, stream=bool(body.stream))
+
+
+@router.post("/v1/responses", operation_id="responses", summary="Answer, in the format of OpenAI's Responses")
 def responses(body: ResponsesIn, request: Request, system: TheSystem) -> Response:
     """As chat completions. Nothing is kept: `previous_response_id` is refused, the conversation is the `input`."""
     messages = body.messages()

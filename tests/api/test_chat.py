@@ -72,6 +72,22 @@ def test_footnotes_for_programs_that_show_only_text(client: TestClient, system: 
     assert [text[c["answer_start"] : c["answer_end"]] for c in ours["citations"]] == [quote]
 
 
+def test_open_webui_gets_each_citation_as_a_source_with_its_quote(client: TestClient) -> None:
+    assert client.get("/openwebui/v1/models").json() == client.get("/v1/models").json()
+    chunks = read_chunks(client.post(f"/openwebui{URL}", json=BODY | {"stream": True}).text)
+    assert all(chunk["choices"] for chunk in chunks)
+    text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert text == f"{FERRY['text'][:53]}[1]"
+    assert not [chunk for chunk in chunks if "annotations" in chunk["choices"][0]["delta"]]
+    (event,) = [chunk["event"] for chunk in chunks if "event" in chunk]
+    told = event["data"]
+    assert (event["type"], told["document"], told["source"]["name"]) == ("source", [FERRY["text"][:53]], FERRY["title"])
+    assert told["metadata"][0]["source"].startswith("http://testserver/articles/ferry@")
+    assert told["metadata"][0]["source"].endswith("#char=0,53")
+    wrong = client.post(f"/openwebui{URL}", json=BODY | {"model": "gpt"})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (404, "model_not_found")
+
+
 def test_footnotes_hold_no_markup_of_an_article(client: TestClient, system: FakeSystem) -> None:
     quote = "The ![x](https://evil/?q=1) <img src=x> crossing."
     system.library.revisions.clear()
