@@ -236,6 +236,7 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
 
 def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """The same seed gives the same losses, and a stop in between changes none of them."""
+    torch = pytest.importorskip("torch")
     pytest.importorskip("sklearn", reason="lookalikes need scikit-learn")
     for out, stops in (("whole", [60]), ("parts", [23, 60])):
         for stop in stops:
@@ -243,6 +244,11 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole, parts = (_losses(tmp_path / name / "log.jsonl") for name in ("whole", "parts"))
     assert [step for step, *_ in whole] == [20, 40, 60]
     assert parts == whole
+    first, second = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "parts"))
+    for mine, theirs in zip(first["average"], second["average"], strict=True):
+        assert torch.equal(mine, theirs)
+    last = list(first["model"].values())
+    assert any(not torch.equal(mine, own) for mine in first["average"] for own in last if mine.shape == own.shape)
 
 
 def fingerprint() -> str:
