@@ -245,11 +245,14 @@ def _print_answer(answer: Answer, system: System) -> None:
         return
     if answer.status in _NOTES:
         console.print(_NOTES[answer.status], style="yellow")
-    text = Text()
+    text, at = Text(), 0
     for span, citations in groupby(answer.citations, key=lambda one: one.answer_span):
-        start = text.plain and " "
-        text.append(f"{start}{span.of(answer.text)}", style="bold")
+        text.append(answer.text[at : span.end])
         text.append(" " + "".join(f"[{citation.number}]" for citation in citations), style="cyan")
+        at = span.end
+    text.append(answer.text[at:], style="dim")
+    if answer.short:
+        text.highlight_words(answer.short.split("; "), "bold")
     console.print(text)
     console.print()
     for citation in answer.citations:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rag.conversation import names, standalone
+from rag.types import Turn
+
 _WH = r"(?:what|when|where|which|who|whom|whose|why|how)"
 _SECOND = re.compile(rf"^(?P<first>.+?),?\s+and\s+(?P<second>(?:(?:in|on|at|by|for|from|to|with)\s+)?{_WH}\b.+)$", re.I)
 _ASKS = re.compile(rf"(?:\w+\s+)?{_WH}\b.*\s(?!{_WH}$)\S+$", re.I)
@@ -16,14 +19,16 @@ _TOGETHER = re.compile(r"\b(?:between|both|together|relation\w*|differ\w*|agree\
 def parts(question: str, texts: Sequence[str]) -> list[str]:
     """The questions in ``question``: itself alone, or two where it joins them with "and".
 
-    It does so before a second question word, or between two names that ``texts`` do not join themselves.
+    It does so before a second question word, or between two names that ``texts`` do not join themselves. Where the
+    first names something, the second's "it" is that.
     """
     whole = question.strip().rstrip("?.! ")
     joined = _SECOND.match(whole)
     if joined and _ASKS.match(joined["first"]):
-        return [f"{joined['first']}?", f"{joined['second'][0].upper()}{joined['second'][1:]}?"]
-    names = _BOTH.search(whole)
-    if names and not _TOGETHER.search(whole) and not any(names.group() in text for text in texts):
-        before, after = whole[: names.start()], whole[names.end() :]
-        return [f"{before}{name}{after}?" for name in (names["one"], names["other"])]
+        first, second = f"{joined['first']}?", f"{joined['second'][0].upper()}{joined['second'][1:]}?"
+        return [first, standalone(second, [Turn("user", first)]) if names(first) else second]
+    both = _BOTH.search(whole)
+    if both and not _TOGETHER.search(whole) and not any(both.group() in text for text in texts):
+        before, after = whole[: both.start()], whole[both.end() :]
+        return [f"{before}{name}{after}?" for name in (both["one"], both["other"])]
     return [question]

@@ -20,6 +20,7 @@ from rag.answerers.parts import parts
             "Compare the death tolls of Krakatoa and Mount St. Helens.",
             ["Compare the death tolls of Krakatoa?", "Compare the death tolls of Mount St. Helens?"],
         ),
+        ("Who is Odile Brandt and when was she elected?", ["Who is Odile Brandt?", "When was Odile Brandt elected?"]),
         ("Who was he, and in which year was he born?", ["Who was he?", "In which year was he born?"]),
         ("When did it open?", ["When did it open?"]),
         ("What did Trinidad and Tobago sign?", ["What did Trinidad and Tobago sign?"]),
