@@ -47,7 +47,8 @@ baseline: $(READY) ## keep the figures over seeds/ as the baseline: commit it wi
 	$(BIN)/quotewell eval --save-baseline $(BASELINE) --failures 0
 
 followups: $(TRAIN) ## follow-up questions alone, as we read them, and as a person rewrote them
-	$(BIN)/python -m eval.followups --canard ../shared/data/canard/data__release__dev.json.zst
+	$(BIN)/python -m eval.followups --canard ../shared/data/canard/data__release__dev.json.zst \
+		--cast ../shared/data/cast
 
 planted: $(TRAIN) ## does the gate see? five planted faults, and runs that are no worse (minutes; DATA=a SQuAD file)
 	$(BIN)/python -m eval.planted $(DATA)

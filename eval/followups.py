@@ -1,7 +1,7 @@
 """``python -m eval.followups``: follow-up questions, read alone, as we read them, and as a person rewrote them.
 
 Over eval/sets/followups.jsonl it counts where the passage with the evidence is among the first, and the first four.
-Over CANARD (``--canard``) it counts the stems of the human rewrite that each has.
+Over CANARD (``--canard``) and TREC CAsT (``--cast``) it counts the stems of the human rewrite that each has.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--articles", default="seeds", help="what they are about")
     parser.add_argument("--canard", type=Path, help="CANARD's dev.json")
+    parser.add_argument("--cast", type=Path, help="folder of CAsT's topics, as they are named in its repository")
     given = parser.parse_args()
     asked = [json.loads(line) for line in SET.read_text(encoding="utf-8").splitlines()]
     with TemporaryDirectory() as home, closing(build(load_settings(home=Path(home)))) as system:
@@ -49,12 +50,17 @@ def main() -> None:
             table.add_row(name, *(f"{sum(_found(system, way(one), one, k) for one in asked)}" for k in (1, 4)))
     Console().print(table)
     if given.canard:
-        turns = _canard(json.loads(read_text(given.canard)))
-        table = Table("", "recall", "precision", title=f"{len(turns)} turns of CANARD", title_justify="left")
-        for name, way in list(WAYS.items())[:2]:
-            told = [_shared(way(one), one["rewrite"]) for one in turns]
-            table.add_row(name, *(f"{sum(values) / len(values):.1%}" for values in zip(*told, strict=True)))
-        Console().print(table)
+        _print_rewriting("CANARD", _canard(json.loads(read_text(given.canard))))
+    if given.cast:
+        _print_rewriting("CAsT 2019 and 2020", _cast(given.cast))
+
+
+def _print_rewriting(name: str, turns: list[dict[str, Any]]) -> None:
+    table = Table("", "recall", "precision", title=f"{len(turns)} turns of {name}", title_justify="left")
+    for way, rewrite in list(WAYS.items())[:2]:
+        told = [_shared(rewrite(one), one["rewrite"]) for one in turns]
+        table.add_row(way, *(f"{sum(values) / len(values):.1%}" for values in zip(*told, strict=True)))
+    Console().print(table)
 
 
 def _turns(history: Sequence[dict[str, str]]) -> list[Turn]:
@@ -74,6 +80,24 @@ def _canard(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         texts = [f"Tell me about {title}.", section, *turns]
         history = [{"role": ("user", "assistant")[n % 2], "text": text} for n, text in enumerate(texts)]
         made.append({"question": record["Question"], "rewrite": record["Rewrite"], "history": history})
+    return made
+
+
+def _cast(folder: Path) -> list[dict[str, Any]]:
+    """Turns behind the first, whose answers are not told; 2019's rewrites stand in a table of their own."""
+    first = json.loads(read_text(folder / "2019__data__evaluation__evaluation_topics_v1.0.json.zst"))
+    told = read_text(folder / "2019__data__evaluation__evaluation_topics_annotated_resolved_v1.0.tsv.zst")
+    resolved = dict(line.split("\t", 1) for line in told.splitlines())
+    second = json.loads(read_text(folder / "2020__2020_manual_evaluation_topics_v1.0.json.zst"))
+    made = []
+    for topic in [*first, *second]:
+        history: list[dict[str, str]] = []
+        for turn in topic["turn"]:
+            question = turn["raw_utterance"].strip()
+            rewrite = turn.get("manual_rewritten_utterance") or resolved[f"{topic['number']}_{turn['number']}"]
+            if history:
+                made.append({"question": question, "rewrite": rewrite, "history": list(history)})
+            history.append({"role": "user", "text": question})
     return made
 
 

@@ -19,8 +19,11 @@ _THING = re.compile(r"\b(it|its|they|them|their|theirs)\b", re.I)
 _THERE = re.compile(r"\b(there)\b(?!\s+(?:is|are|was|were|any|been)\b)(?<!\bis there)(?<!\bare there)", re.I)
 _POSSESSIVE = frozenset({"his", "her", "hers", "its", "their", "theirs"})
 _NAME = re.compile(r"\b(?:the\s+)?[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:(?:of|the|and|de|van|von)\s+)*[A-ZÀ-Þ0-9][\w'’.-]*)*")
-_THE = re.compile(
-    r"\b(?:the|a|an)\s+((?:[a-z]+(?:-[a-z]+)*\s+){0,3}[a-z]+(?:-[a-z]+)*)(?=\s+(?:of|in|at|for|on|to|from)\b|\W|$)"
+_PLAIN = rf"(?!(?:{'|'.join(sorted(STOPWORDS))})\b)[a-z]+(?:-[a-z]+)*"  # a word in small letters that means something
+_THE = re.compile(rf"\b(?:the|a|an)\s+((?:{_PLAIN}\s+){{0,3}}{_PLAIN})")
+_TOPIC = re.compile(
+    rf"(?:\babout|\bof|^what(?:['’]s|\s+(?:is|are|was|were)))\s+(?:(?:the|a|an)\s+)?((?:{_PLAIN}\s+){{0,3}}{_PLAIN})$",
+    re.I,
 )
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _TIME = re.compile(
@@ -46,6 +49,7 @@ _FIRST_WORDS = _ORDERS | frozenset(
 )
 
 
+_INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
 _GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings)(?: there)?", re.I)
 _THANKS = re.compile(
     r"(?:ok(?:ay)?,? |great,? |perfect,? )?(?:many )?thank(?:s| you)(?: (?:a lot|so much|very much))?", re.I
@@ -76,7 +80,7 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
             answered = turn.text
         elif _LEAD.sub("", turn.text).strip("?.! ") and not small_talk(turn.text):
             before, answered = _resolved(turn.text, before, answered, told), ""
-            told += names(before)
+            told += names(before) or _topics(before, told)
     return _resolved(question, before, answered, told) if before else question
 
 
@@ -142,7 +146,8 @@ def _with_subject(question: str, person: str, thing: str) -> str:
             if pattern is _THERE and not re.search(r"\b(?:in|at|from|to|near)\s*$", before):
                 put = f"in {put}"
             return before + put + after
-    return question if not thing or names(question) else f"{question.rstrip('?.! ')} ({thing})?"
+    named = thing != thing.lower() and not names(question)
+    return f"{question.rstrip('?.! ')} ({thing})?" if named else question
 
 
 def _owns(text: str, match: re.Match[str]) -> bool:
@@ -156,13 +161,25 @@ def _subjects(before: str, answered: str, told: Sequence[str]) -> tuple[str, str
 
     A person is who answered "who", else the name that came up most; a thing is what was asked about last.
     """
-    asked = names(before)
+    asked = names(before) or _topics(before, told)
     new = [name for name in names(_sentence(answered)) if name not in told]
     who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I)
     things = [match.group() for match in _THE.finditer(before)]
     thing = asked[-1] if asked else told[-1] if told else things[0] if things else new[0] if new else ""
-    often = max(told, key=lambda name: (told.count(name), told.index(name) * -1), default="")
+    often = max(
+        (one for one in told if one != one.lower()),
+        key=lambda name: (told.count(name), told.index(name) * -1),
+        default="",
+    )
     return (new[0] if who and new else often) or thing, thing
+
+
+def _topics(question: str, told: Sequence[str]) -> list[str]:
+    """What a question without names is about: what was told before, if it is in it, or else what its form shows."""
+    if again := [topic for topic in told if topic in question]:
+        return again[-1:]
+    found = _TOPIC.search(question.rstrip("?.! "))
+    return [found[1]] if found else []
 
 
 def names(text: str) -> list[str]:
@@ -170,9 +187,10 @@ def names(text: str) -> list[str]:
     found = []
     for match in _NAME.finditer(text):
         name = match.group().rstrip(".'’-")
-        first, _, rest = name.partition(" ")
+        first, _, rest = re.sub(r"['’]s\b", "", name).partition(" ")
         if match.start() == 0 and first.casefold() in _FIRST_WORDS:
             name = f"the {rest}" if first.casefold() == "the" and rest else rest
-        if len(name) > 1 and name.casefold() not in STOPWORDS and not _DATED.match(name):
+        name = re.split(r"(?<=[a-z]{3})\.\s", name)[-1]
+        if len(name) > 1 and name.casefold() not in STOPWORDS | _INTERJECTIONS and not _DATED.match(name):
             found.append(re.sub(r"['’]s$", "", name))
     return found

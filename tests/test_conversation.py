@@ -38,6 +38,22 @@ BRIDGE = [Turn("user", "Who designed the Weir Bridge?"), Turn("assistant", "Jona
         (BRIDGE, "When was he born?", "When was Jonas Lind born?"),
         (BRIDGE, "Where is it?", "Where is the Weir Bridge?"),
         (BRIDGE, "Did his wife help?", "Did Jonas Lind's wife help?"),
+        ([Turn("user", "What is throat cancer?")], "Is it treatable?", "Is throat cancer treatable?"),
+        (
+            [Turn("user", "What are the advantages of a virtual machine?")],
+            "What are its limits?",
+            "What are virtual machine's limits?",
+        ),
+        (
+            [Turn("user", "What is throat cancer?"), Turn("user", "What are its symptoms?")],
+            "How fast does it spread?",
+            "How fast does throat cancer spread?",
+        ),
+        (
+            [*BRIDGE, Turn("user", "Interesting. What did it cost?")],
+            "Who paid for it?",
+            "Who paid for the Weir Bridge?",
+        ),
         ([Turn("user", "What did it cost in 2018?")], "And in 2019?", "What did it cost in 2019?"),
         ([], "Why?", "Why?"),
         (CANAL, "", ""),
