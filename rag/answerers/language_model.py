@@ -10,6 +10,7 @@ import json
 import logging
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
@@ -47,6 +48,7 @@ Reply with the question and nothing else.\
 _PASSAGES = 5  # that a model is given
 _MOST = 6  # statements of an answer
 _REPLY_CHARS = 20_000
+_MAX_TOKENS = 4096  # of a reply, what a model thinks before it included
 _REWRITTEN_CHARS = 300
 
 _log = logging.getLogger(__name__)
@@ -63,6 +65,8 @@ class LanguageModelAnswerer:
         self._extractive = extractive
         self._is_word = is_word
         self._seconds = seconds
+        self.tally: Counter[str] = Counter()
+        """Answers asked for and worded, statements proposed and kept."""
 
     def answer(
         self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
@@ -71,6 +75,7 @@ class LanguageModelAnswerer:
         if not isinstance(found, Answer) or found.status in ("unanswerable", "conflicting"):
             yield from (*deltas, found)
             return
+        self.tally["asked"] += 1
         text = ""
         citations: list[Citation] = []
         for one in self._stating(found, self._worded(question, found.passages)):
@@ -81,6 +86,7 @@ class LanguageModelAnswerer:
             citations.append(replace(cited, verification=one.verification))
             yield Delta(piece, (citations[-1],))
         if citations:
+            self.tally["worded"] += 1
             yield replace(found, text=text, citations=tuple(citations), model=self._name)
             return
         told = f"\n\n{OWN_WORDS}"
@@ -122,6 +128,8 @@ class LanguageModelAnswerer:
             for piece in self._reply(messages, until - monotonic()):
                 for proposed in objects.feed(piece):
                     outcome = check(proposed)
+                    self.tally["proposed"] += 1
+                    self.tally["kept"] += not isinstance(outcome, Refused)
                     if isinstance(outcome, Refused):
                         refused.append(outcome)
                     elif outcome.text not in seen:
@@ -208,9 +216,9 @@ def chat(model: str, *, seconds: float) -> Chat:
             found="it is not installed",
             remedy="pip install 'quotewell[llm]', or name no model",
         ) from err
-    limits: dict[str, Any] = {"timeout": seconds, "max_retries": 0}
+    limits: dict[str, Any] = {"timeout": seconds, "max_retries": 0, "max_tokens": _MAX_TOKENS}
     if model.startswith("ollama:"):
-        limits = {"client_kwargs": {"timeout": seconds}}
+        limits = {"client_kwargs": {"timeout": seconds}, "num_predict": _MAX_TOKENS}
     try:
         made = init_chat_model(model, temperature=0, **limits)
     except Exception as err:
