@@ -222,7 +222,8 @@ def test_the_schema_is_complete(client: TestClient) -> None:
     operations = [(path, one) for path, item in schema["paths"].items() for one in item.values()]
     assert {path for path, _ in operations} == {
         "/api/ask", "/api/search", "/api/articles", "/api/articles/{article_id}", "/v1/models", "/v1/models/{model}",
-        "/v1/chat/completions", "/v1/responses", "/api/verify", "/healthz", "/readyz", "/version",
+        "/v1/chat/completions", "/v1/responses", "/openwebui/v1/chat/completions",
+        "/api/verify", "/healthz", "/readyz", "/version",
     }  # fmt: skip
     ids = [one["operationId"] for _, one in operations]
     assert len(ids) == len(set(ids))
