@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from rag.words import STOPWORDS, stems
+from rag.words import STOPWORDS, stems, words
 
 _BELOW_TWENTY = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
@@ -28,6 +28,9 @@ _NEGATION = re.compile(
     r"|n['’]t\b",
     re.I,
 )
+_CLAUSE = re.compile(
+    r"[;:!?]|\s[-–—]+\s|—|[.,](?!\d)|\b(?:but|while|whereas|although|though|yet|except|instead)\b", re.I
+)
 _LINKS = frozenset(
     "however according also both after before although while since still yet instead later some many most few several "
     "all each every another other others nobody nothing nor neither everyone everybody someone somebody only even just "
@@ -39,11 +42,34 @@ def missing(statement: str, quotes: Iterable[str]) -> list[str]:
     """What of ``statement`` none of ``quotes`` has, as it stands in the statement; "not" where one is added or lost."""
     quoted = " ".join(quotes)
     found = [figure for figure in figures(statement) if figure not in set(figures(quoted))]
-    words = {stem for word in re.findall(r"\w+", quoted) for stem in (word.casefold(), *stems([word.casefold()]))}
-    found += [name for name in names(statement) if not _known(name, words)]
-    if bool(_NEGATION.search(statement)) != bool(_NEGATION.search(quoted)):
+    known = {stem for word in re.findall(r"\w+", quoted) for stem in (word.casefold(), *stems([word.casefold()]))}
+    found += [name for name in names(statement) if not _known(name, known)]
+    if bool(_NEGATION.search(statement)) != bool(_NEGATION.search(quoted)) or _turned_round(statement, quoted):
         found.append("not")
     return list(dict.fromkeys(found))
+
+
+def _turned_round(statement: str, quoted: str) -> bool:
+    """Whether a clause is negated here and not there: each is held against those that share most words with it."""
+    there = _clauses(quoted)
+    if not any(negated for _, negated in there):
+        return False
+    for said, negated in _clauses(statement):
+        most = max(len(said & quote) for quote, _ in there)
+        nearest = {other for quote, other in there if len(said & quote) == most}
+        if most and nearest != {negated}:
+            return True
+    return False
+
+
+def _clauses(text: str) -> list[tuple[set[str], bool]]:
+    """The stems of each clause that says something, and whether it is negated."""
+    found = [(_stems_of(_NEGATION.sub(" ", part)), bool(_NEGATION.search(part))) for part in _CLAUSE.split(text)]
+    return [(stems_of, negated) for stems_of, negated in found if stems_of]
+
+
+def _stems_of(text: str) -> set[str]:
+    return {stem for stem in stems(words(text)) if stem not in STOPWORDS}
 
 
 def figures(text: str) -> list[str]:

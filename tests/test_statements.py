@@ -23,14 +23,14 @@ def test_what_the_quote_says_may_be_said_otherwise(statement: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "lacking"),
     [
-        ("More than 37,000 people did not flee.", ["37000"]),
-        ("Krakatoa did not explode in 1884.", ["1884"]),
+        ("More than 37,000 people did not flee.", ["37000", "not"]),
+        ("Krakatoa did not explode in 1884.", ["1884", "not"]),
         ("Krakatoa exploded in May 1883, did it not.", ["May"]),
-        ("Etna exploded and people did not flee.", ["Etna"]),
-        ("Krakatoa exploded near Java and nobody fled.", ["Java"]),
+        ("Etna exploded and people did not flee.", ["Etna", "not"]),
+        ("Krakatoa exploded near Java, and nobody fled.", ["Java"]),
         ("Dutch officials fled.", ["not"]),
         ("On Monday officials did not flee.", ["Monday"]),
-        ("Thirty-seven thousand people did not flee.", ["37000"]),
+        ("Thirty-seven thousand people did not flee.", ["37000", "not"]),
     ],
 )
 def test_what_it_does_not_say_is_told(statement: str, lacking: list[str]) -> None:
@@ -39,6 +39,24 @@ def test_what_it_does_not_say_is_told(statement: str, lacking: list[str]) -> Non
 
 def test_a_negation_may_not_come_from_nowhere() -> None:
     assert missing("The bridge was not opened in 1931.", ["The bridge was opened in 1931."]) == ["not"]
+
+
+SIDES = "The council did not buy the mill, but it did lease the quarry to Sandbeck."
+
+
+@pytest.mark.parametrize(
+    "statement", ["The council did not lease the quarry.", "The council bought the mill, not the quarry."]
+)
+def test_a_negation_belongs_to_its_clause(statement: str) -> None:
+    assert "not" in missing(statement, [SIDES])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [SIDES, "The council did not buy the mill.", "It leased the quarry to Sandbeck but did not buy the mill."],
+)
+def test_a_negation_stays_where_it_was(statement: str) -> None:
+    assert missing(statement, [SIDES]) == []
 
 
 def test_several_quotes_bear_a_statement_together() -> None:
