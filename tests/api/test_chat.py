@@ -82,8 +82,9 @@ def test_open_webui_gets_each_citation_as_a_source_with_its_quote(client: TestCl
     (event,) = [chunk["event"] for chunk in chunks if "event" in chunk]
     told = event["data"]
     assert (event["type"], told["document"], told["source"]["name"]) == ("source", [FERRY["text"][:53]], FERRY["title"])
-    assert told["metadata"][0]["source"].startswith("http://testserver/articles/ferry@")
-    assert told["metadata"][0]["source"].endswith("#char=0,53")
+    assert told["source"]["url"].startswith("http://testserver/articles/ferry@")
+    assert told["source"]["url"].endswith("#char=0,53")
+    assert "://" not in told["metadata"][0]["source"]  # it would be the headline in the title's place
     wrong = client.post(f"/openwebui{URL}", json=BODY | {"model": "gpt"})
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (404, "model_not_found")
 
