@@ -6,10 +6,11 @@ import json
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -162,6 +163,25 @@ def test_an_address_that_cannot_be_had() -> None:
         listen("192.0.2.1", 0)
     with pytest.raises(UsageError, match="--host"):
         listen("no such host", 0)
+
+
+def test_the_first_text_of_a_stream_comes_as_soon_as_the_whole_answer(openai: OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "quotewell", "messages": [QUESTION]}
+
+    def whole() -> None:
+        openai.chat.completions.create(**asked)
+
+    def first_text() -> None:
+        with openai.chat.completions.create(**asked, stream=True) as stream:
+            assert next(iter(chunk for chunk in stream if chunk.choices and chunk.choices[0].delta.content))
+
+    def seconds(act: Callable[[], None]) -> float:
+        began = time.perf_counter()
+        act()
+        return time.perf_counter() - began
+
+    ratios = [seconds(first_text) / seconds(whole) for _ in range(25)]
+    assert statistics.median(ratios) <= 1.2, statistics.quantiles(ratios)
 
 
 def test_a_server_holds_its_port_before_it_is_up() -> None:
