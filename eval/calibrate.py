@@ -62,7 +62,7 @@ def fit(lines: Sequence[Line], risk: float) -> Fitted:
 def lowest(sure: Values, wrong: Flags, risk: float) -> float:
     """The lowest threshold at which (wrong answers + 1) / (n + 1) is at most ``risk``; above 1 where none is."""
     order = np.argsort(-sure, kind="stable")
-    allowed = np.floor(risk * (len(sure) + 1)) - 1
+    allowed = np.floor(risk * (len(sure) + 1) + 1e-9) - 1  # 0.3 of 10 are 3, whatever binary fractions make of it
     if allowed < 0:
         return float(np.nextafter(1.0, 2.0))
     levels = sure[order]
@@ -91,6 +91,8 @@ def bound(sure: Values, wrong: Flags, articles: Sequence[str], risk: float, seed
 
 
 def article_of(line: Line) -> str:
-    """What the question is about: the article of its evidence, or of the first passage found."""
-    places = line["gold"] or line["passages"]
-    return places[0]["article"] if places else ""
+    """What the question is about: the article of its evidence, or of the first passage that was read or found."""
+    for places in (line["gold"], line["consulted"], line["passages"]):
+        if places:
+            return places[0]["article"]
+    return ""

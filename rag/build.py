@@ -83,11 +83,13 @@ def build(settings: Settings) -> System:
 
 
 def _reader(settings: Settings) -> SpanReader | None:
-    named = settings.reader != "builtin"
-    folder = Path(settings.reader) if named else MODELS / "reader"
-    if (folder / "card.json").is_file():
+    """None where no reader is wanted: whole sentences are chosen then, by their words and their embedding."""
+    if settings.reader == "none":
+        return None
+    folder = MODELS / "reader" if settings.reader == "builtin" else Path(settings.reader)
+    if settings.reader == "builtin" or (folder / "card.json").is_file():
         return OnnxSpanReader(folder, threads=settings.threads)
-    return TransformersSpanReader(settings.reader) if named else None
+    return TransformersSpanReader(settings.reader)
 
 
 def rebuild(settings: Settings) -> None:

@@ -30,6 +30,12 @@ from rag.training.negatives import opposite, swapped
 from rag.types import Article, Span, SpanReader
 
 _SETS = ("squad_train_subset", "squadshifts new_wiki")
+_SIGNS = {"length": (None, None)} | {
+    name: (None, 0.0) if name in ("missing_name", "repeats", "behind", "fragment") or "lacks" in name else (0.0, None)
+    for name in FEATURES
+    if name != "length"
+}
+"""What can only speak for an answer or only against it: weights of the other sign would be chance of the sample."""
 _SAMPLE = {"answerable": 1200, "impossible": 1200, "hidden": 300, "made": 200}
 
 
@@ -148,7 +154,8 @@ def fit_choice(weighed: list[Weighed], penalty: float = 3e-3) -> Any:
         n = len(scaled)
         return total / n + penalty * float(weights @ weights), slope / n + 2 * penalty * weights
 
-    return minimize(loss, np.zeros(len(FEATURES)), jac=True, method="L-BFGS-B").x / scale
+    bounds = [_SIGNS[name] for name in FEATURES]
+    return minimize(loss, np.zeros(len(FEATURES)), jac=True, method="L-BFGS-B", bounds=bounds).x / scale
 
 
 def fit_confidence(rows: Any, right: Any, kinds: list[str]) -> Any:

@@ -230,3 +230,16 @@ def test_the_stored_weights_are_for_the_features_that_there_are() -> None:
     stored = json.loads((files("rag.answerers") / "reading.json").read_text(encoding="utf-8"))
     assert set(stored["choice"]) == set(FEATURES)
     assert set(stored["confidence"]) == {*SURENESS, "intercept"}
+
+
+def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
+    class Noting(Pointing):
+        def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+            seen.extend(text for _, text in texts)
+            return super().find(question, texts)
+
+    seen: list[str] = []
+    near, far = passage(BRIDGE), passage(AGREES, "b", 0.5)
+    found = candidates("When was the bridge opened?", [near, far], Noting({"4 May 1931": 5.0}))
+    assert seen == [BRIDGE]
+    assert [one.passage for one in found] == [0]

@@ -26,14 +26,14 @@ RUNNER = CliRunner()
 ANSWERS = st.lists(st.tuples(st.integers(0, 12).map(lambda n: n / 12), st.booleans()), min_size=1, max_size=60)
 
 
-@given(ANSWERS, st.floats(0.01, 0.5))
-def test_the_lowest_threshold_that_keeps_the_risk(answers: list[tuple[float, bool]], risk: float) -> None:
+@given(ANSWERS, st.integers(10, 500))
+def test_the_lowest_threshold_that_keeps_the_risk(answers: list[tuple[float, bool]], thousandths: int) -> None:
     sure, wrong = (np.array(column) for column in zip(*answers, strict=True))
     wrong = wrong.astype(bool)
-    found = lowest(sure, wrong, risk)
+    found = lowest(sure, wrong, thousandths / 1000)
 
     def fits(threshold: float) -> bool:
-        return (((sure >= threshold) & wrong).sum() + 1) / (len(sure) + 1) <= risk + 1e-12
+        return 1000 * (int(((sure >= threshold) & wrong).sum()) + 1) <= thousandths * (len(sure) + 1)
 
     fitting = [level for level in sure if fits(level)]
     if fitting:
@@ -154,4 +154,4 @@ def test_halves_of_the_articles_keep_the_word_of_the_others() -> None:
 def line(article: str, confidence: float, right: bool) -> Line:
     gold = {"article": article, "start": 0, "end": 10, "quote": "", "others": []}
     cited = {"article": article, "start": 0 if right else 50, "end": 10 if right else 60, "verified": True}
-    return {"gold": [gold], "citations": [cited], "confidence": confidence, "answers": []}  # type: ignore[return-value]
+    return {"gold": [gold], "consulted": [], "passages": [], "citations": [cited], "confidence": confidence, "answers": []}  # type: ignore[return-value]
