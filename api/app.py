@@ -47,6 +47,7 @@ def create_app(system: System, lifespan: Lifespan[FastAPI] | None = None, base_u
     app.state.system = system
     for module in _ROUTES:
         app.include_router(module.router)
+    app.include_router(routes_articles.revisions)
     app.router.routes.extend(routes(mcp, settings) if mcp else [])
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     problems.install(app)

@@ -50,9 +50,9 @@ def _operation(openapi: Schema, base_url: str, path: str, method: str, operation
     fields = [*_parameters(operation), *_fields(openapi, sent)]
     if fields:
         parts.append(el("table", *fields))
-    parts.append(el("pre", _curl(base_url, path, method, _example(sent))))
+    parts.append(el("pre", _curl(base_url, path, method, _example(sent)), tabindex="0"))
     if (example := _example(received)) is not None:
-        parts += [el("h3", "Answer"), el("pre", json.dumps(example, indent=2, ensure_ascii=False))]
+        parts += [el("h3", "Answer"), el("pre", json.dumps(example, indent=2, ensure_ascii=False), tabindex="0")]
     return el("section", *parts, id=operation["operationId"])
 
 

@@ -37,6 +37,7 @@ _ANSWER = Answer(
 ARTICLE: Wire = article_out(_ARTICLE)
 ARTICLE_IN: Wire = {key: value for key, value in ARTICLE.items() if value and key != "revision"}
 ARTICLES: Wire = {"articles": [article_out(_ARTICLE, text=False)], "next_cursor": None}
+REVISIONS: Wire = {"revisions": [article_out(_ARTICLE, text=False)]}
 PASSAGE: Wire = passage_out(_PASSAGE)
 CITATION: Wire = citation_out(_CITATION)
 ANSWER: Wire = answer_out(_ANSWER)

@@ -1,22 +1,30 @@
-"""The pages: asking, one article, and what went wrong. Pure; nothing from elsewhere, and one script, which takes a
-permalink (``#char=start,end``, which no server sees) to its quote."""
+"""The pages: asking, the articles, one article, what changed in it, and what went wrong. Pure; nothing from elsewhere.
+
+All of them work without a script. Those in ``static/`` make asking a conversation with the article beside it, and take
+files in. What they show is text, written as text.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
 from itertools import pairwise
+from urllib.parse import urlencode
 
 from api.html import Markup, el, join, web_url
 from rag.types import Answer, Article, Citation, Passage, Span
 from rag.wire import permalink
 
+_ENDS = re.compile(r"(?<=[.!?…。！？])[\s\u200b]+|\n+")
 _STATUS = {
     "partial": "The articles answer a part of this",
     "conflicting": "The articles contradict each other",
 }
 
 
-def page(title: str, *body: str, question: str = "") -> Markup:
-    """A whole document with the form on top."""
+def page(title: str, *body: str, question: str = "", scripts: Sequence[str] = (), ask: bool = True) -> Markup:
+    """A whole document, with the form on top unless ``ask`` is False."""
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -25,41 +33,74 @@ def page(title: str, *body: str, question: str = "") -> Markup:
         el("title", title),
         el("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
         el("link", rel="stylesheet", href="/static/quotewell.css"),
+        *(el("script", src=f"/static/{name}", type="module") for name in scripts),
     )
     top = el(
         "header",
         el("a", "Quotewell", href="/", class_="brand"),
-        el("nav", el("a", "API", href="/docs")),
+        el("nav", el("a", "Articles", href="/articles"), " ", el("a", "API", href="/docs"), aria_label="Pages"),
     )
-    form = el(
+    main = el("main", *([_form(question)] if ask else []), *body, id="main")
+    skip = el("a", "To the content", href="#main", class_="skip")
+    return join(Markup("<!doctype html>"), el("html", head, el("body", skip, top, main), lang="en"))
+
+
+def _form(question: str) -> Markup:
+    return el(
         "form",
         el("label", "Ask the articles", for_="q", class_="hidden"),
-        el("input", type="search", id="q", name="q", value=question, placeholder="Ask the articles", required=""),
+        el(
+            "input",
+            type="search",
+            id="q",
+            name="q",
+            value=question,
+            placeholder="Ask the articles",
+            required="",
+            autocomplete="off",
+            maxlength="2000",
+            dir="auto",
+        ),
         el("button", "Ask"),
+        id="ask",
         action="/",
         method="get",
         role="search",
     )
-    main = el("main", form, *body)
-    return join(Markup("<!doctype html>"), el("html", head, el("body", top, main), lang="en"))
 
 
-def home_page(articles: int) -> Markup:
-    """What is shown before a question."""
+def home_page(articles: int, titles: Sequence[str] = ()) -> Markup:
+    """What is shown before a question: how many articles, and some of their titles."""
     if not articles:
-        return page("Quotewell", _empty())
+        return page("Quotewell", _empty(), scripts=["page.js"])
     count = "1 article" if articles == 1 else f"{articles:,} articles"
+    named = [title for title in titles if title]
+    more = [
+        el("h2", "They are about"),
+        el("ul", *(el("li", title, dir="auto") for title in named), class_="plain"),
+        el("p", el("a", "All articles", href="/articles"), class_="small"),
+    ]
     return page(
         "Quotewell",
-        el("p", f"{count} to ask. Every answer is in the articles' own words, with its place.", class_="lead"),
+        el(
+            "section",
+            el("h1", "Ask your articles, and be shown the proof"),
+            el("p", f"{count} to ask. Every answer is in the articles' own words, with its place.", class_="lead"),
+            *(more if named else []),
+            id="start",
+        ),
+        scripts=["page.js"],
     )
 
 
-def answer_page(question: str, answer: Answer, articles: int) -> Markup:
-    """A question, its answer and the quotes; where there is no answer, the nearest passages."""
+def answer_page(question: str, answer: Answer, articles: int, data: str) -> Markup:
+    """A question, its answer and the quotes; where there is no answer, the nearest passages.
+
+    ``data`` is the same as JSON: the script shows it without asking again.
+    """
     title = f"{question} · Quotewell"
     if not articles:
-        return page(title, _empty(), question=question)
+        return page(title, _empty(), question=question, scripts=["page.js"])
     note = el("p", _STATUS[answer.status], class_="note") if answer.status in _STATUS else join()
     total = answer.timings.get("total")
     took = f" · {total:.0f} ms" if total is not None else ""
@@ -74,33 +115,133 @@ def answer_page(question: str, answer: Answer, articles: int) -> Markup:
             el("h2", "Nearest passages, which may or may not help"),
             el("ul", *(_passage(passage) for passage in answer.passages[:3]), class_="quotes"),
         ]
-    return page(title, el("section", *parts, aria_live="polite"), question=question)
+    given = el("p", data, id="given", hidden="")
+    return page(
+        title,
+        el("section", *parts, aria_live="polite", id="start"),
+        given,
+        question=question,
+        scripts=["page.js"],
+    )
 
 
-def article_page(article: Article, current: str, span: Span | None) -> Markup:
-    """One revision's text, with the characters of ``span`` marked."""
-    details = [part for part in (article.publisher, article.published_at) if part]
+def articles_page(articles: Sequence[Article], total: int, given: dict[str, str], following: str | None) -> Markup:
+    """Those articles of ``total`` that the filters ``given`` (words, from, to, publisher) let through."""
+    fields = (
+        ("words", "Words", "search"),
+        ("from", "From", "date"),
+        ("to", "To", "date"),
+        ("publisher", "Publisher", ""),
+    )
+    inputs = [
+        el("label", label, el("input", name=name, type=kind or "text", value=given.get(name, ""), maxlength="200"))
+        for name, label, kind in fields
+    ]
+    listing: list[str] = [el("ul", *(_row(article) for article in articles), class_="articles")]
+    if not articles:
+        told = "No article fits. Take a word or a filter away." if total else "There are no articles yet."
+        listing = [el("p", told, class_="note")]
+    if following:
+        listing.append(el("p", el("a", "More articles", href=f"/articles?{urlencode({**given, 'cursor': following})}")))
+    count = "1 article" if total == 1 else f"{total:,} articles"
+    return page(
+        "Articles · Quotewell",
+        el("h1", "Articles"),
+        el("section", id="add"),
+        el("p", count, class_="lead"),
+        el("form", *inputs, el("button", "Find", class_="second"), action="/articles", method="get", class_="filters"),
+        el("section", *listing, id="list", aria_label="Articles"),
+        scripts=["articles.js"],
+        ask=False,
+    )
+
+
+def _row(article: Article) -> Markup:
+    details = " · ".join(part for part in (article.publisher, (article.published_at or "")[:10], article.id) if part)
+    return el(
+        "li",
+        el("a", article.title or "Untitled", href=_article_link(article.id, article.revision), dir="auto"),
+        el("span", details, class_="small", dir="auto"),
+        data_id=article.id,
+        data_title=article.title or article.id,
+    )
+
+
+def article_page(article: Article, revisions: Sequence[Article], span: Span | None) -> Markup:
+    """One revision's text, with the characters of ``span`` marked; ``revisions`` are those kept, current first."""
     text = article.text
     body: list[str] = [text]
     if span is not None and span.end <= len(text):
         mark = el("mark", span.of(text), id="quote")
         body = [text[: span.start], mark, text[span.end :]]
     notes: list[str] = []
-    if current != article.revision:
-        link = el("a", "the current one", href=_article_link(article.id, current))
+    if revisions[0].revision != article.revision:
+        link = el("a", "the current one", href=_article_link(article.id, revisions[0].revision))
         notes = [el("p", "This is an earlier revision. See ", link, ".", class_="note")]
     return page(
         f"{article.title} · Quotewell",
         el(
             "article",
             el("h1", article.title, dir="auto"),
-            el("p", " · ".join(details), *_source(article.url), class_="small"),
+            el("p", *_details(article), class_="small"),
             *notes,
             el("div", *body, class_="text", dir="auto", lang=article.language),
+            *_history(article, revisions),
             el("p", f"{article.id} @ {article.revision}", class_="small revision"),
         ),
-        el("script", src="/static/quote.js"),
+        scripts=["quote.js"],
     )
+
+
+def _history(article: Article, revisions: Sequence[Article]) -> list[str]:
+    """Every revision, and a way to what each changed."""
+    if len(revisions) < 2:
+        return []
+    rows = []
+    for n, one in enumerate(revisions):
+        name = ("Current" if n == 0 else "Earlier") + f" revision, {one.revision[:12]}"
+        here = one.revision == article.revision
+        place = el("strong", name) if here else el("a", name, href=_article_link(one.id, one.revision))
+        before = revisions[n + 1] if n + 1 < len(revisions) else None
+        change = f"{_article_link(one.id, one.revision)}?since={before.revision[:12]}" if before else ""
+        rows.append(el("li", place, *([" · ", el("a", "what changed", href=change)] if change else [])))
+    return [el("h2", "Revisions"), el("ul", *rows, class_="plain")]
+
+
+def changes_page(old: Article, new: Article) -> Markup:
+    """What ``new`` says otherwise than ``old``: sentences taken out and put in, the rest folded away."""
+    parts: list[str] = []
+    if old.title != new.title:
+        parts.append(el("p", el("del", old.title), " ", el("ins", new.title), dir="auto"))
+    mine, theirs = _pieces(old.text), _pieces(new.text)
+    for kind, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
+        if kind == "equal":
+            parts.append(_folded(mine[a:b]))
+        else:
+            gone = [el("del", piece) for piece in mine[a:b]]
+            came = [el("ins", piece) for piece in theirs[c:d]]
+            parts.append(el("p", *[part for piece in gone + came for part in (piece, " ")], dir="auto"))
+    here = el("a", "the later revision", href=_article_link(new.id, new.revision))
+    before = el("a", "the earlier one", href=_article_link(old.id, old.revision))
+    return page(
+        f"What changed in {new.title} · Quotewell",
+        el(
+            "article",
+            el("h1", "What changed in ", el("span", new.title, dir="auto")),
+            el("p", "From ", before, " to ", here, ".", class_="small"),
+            el("div", *parts, class_="changes", lang=new.language),
+        ),
+    )
+
+
+def _pieces(text: str) -> list[str]:
+    """Sentences, as near as their comparison needs; a text without any, such as of CJK, by its lines."""
+    return [piece for piece in _ENDS.split(text) if piece.strip()]
+
+
+def _folded(pieces: Sequence[str]) -> Markup:
+    count = "1 sentence is the same" if len(pieces) == 1 else f"{len(pieces)} sentences are the same"
+    return el("details", el("summary", count), el("p", " ".join(pieces), dir="auto"))
 
 
 def error_page(title: str, detail: str, question: str = "") -> Markup:
@@ -111,11 +252,13 @@ def _empty() -> Markup:
     return el(
         "section",
         el("h1", "There are no articles yet"),
-        el("p", "Put some in, then ask. On the command line:"),
-        el("pre", "quotewell ingest PATH"),
-        el("p", "where PATH is a file or a folder of .txt, .md, .html or .jsonl. Or over HTTP:"),
-        el("pre", "curl -F file=@article.md http://HOST:PORT/api/articles"),
+        el("p", "Put some in, then ask: ", el("a", "add files or text here", href="/articles"), "."),
+        el("p", "Or on the command line, where PATH is a file or a folder of .txt, .md, .html or .jsonl:"),
+        el("pre", "quotewell ingest PATH", tabindex="0"),
+        el("p", "Or over HTTP:"),
+        el("pre", "curl -F file=@article.md http://HOST:PORT/api/articles", tabindex="0"),
         class_="empty",
+        id="start",
     )
 
 
@@ -159,6 +302,10 @@ def _passage(passage: Passage) -> Markup:
 def _place(title: str, published_at: str | None, href: str) -> Markup:
     date = f" · {published_at[:10]}" if published_at else ""
     return join(el("a", title or "Untitled", href=href), date)
+
+
+def _details(article: Article) -> list[str]:
+    return [" · ".join(part for part in (article.publisher, article.published_at) if part), *_source(article.url)]
 
 
 def _source(url: str | None) -> list[str]:

@@ -13,12 +13,13 @@ from starlette.responses import Response
 from api.problems import Fault, of_error, respond
 from api.system import System, TheSystem
 from api.uploads import in_order, received
-from api.wire import JSON, ArticleIn, ArticleOut, ArticlesOut, ResultsOut
+from api.wire import JSON, ArticleIn, ArticleOut, ArticlesOut, IsoDate, ResultsOut, RevisionsOut
 from rag.errors import LibraryError, TooLarge, UsageError
-from rag.types import Receipt
+from rag.types import Article, Every, Is, Published, Receipt, Where
 from rag.wire import article_out, receipt_out
 
 router = APIRouter(prefix="/api/articles", tags=["articles"])
+revisions = APIRouter(prefix="/api/revisions", tags=["articles"])
 
 _FILE = {"schema": {"type": "string"}}
 _ARTICLE_SCHEMA = ArticleIn.model_json_schema()
@@ -77,17 +78,30 @@ def list_articles(
     system: TheSystem,
     limit: Annotated[int, Query(ge=1, le=200, description="Articles on a page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=4000, description="next_cursor of the page before.")] = None,
+    words: Annotated[str, Query(max_length=1000, description="All of them in one passage; the last may go on.")] = "",
+    published_from: Annotated[IsoDate | None, Query(description="Published on this day or later.")] = None,
+    published_to: Annotated[IsoDate | None, Query(description="Published on this day or earlier.")] = None,
+    publisher: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Response:
     """In the order of their ids, without their texts."""
-    found = system.library.articles(limit=limit + 1, after=_after(cursor))
-    page = found[:limit]
-    more = len(found) > limit
-    return JSON(
-        {
-            "articles": [article_out(article, text=False) for article in page],
-            "next_cursor": _cursor(page[-1].id) if more else None,
-        }
-    )
+    where = listed(published_from, published_to, publisher)
+    found, following = page_of(system, limit, cursor, where, words)
+    return JSON({"articles": [article_out(article, text=False) for article in found], "next_cursor": following})
+
+
+def listed(published_from: str | None, published_to: str | None, publisher: str | None) -> Where | None:
+    """What a list's filters let through."""
+    parts: list[Where] = [Published(published_from, published_to)] if published_from or published_to else []
+    parts += [Is("publisher", (publisher,))] if publisher else []
+    return Every(tuple(parts)) if parts else None
+
+
+def page_of(
+    system: System, limit: int, cursor: str | None, where: Where | None, words: str
+) -> tuple[list[Article], str | None]:
+    """So many articles, and the cursor of the next page, None on the last."""
+    found = system.library.articles(limit=limit + 1, after=_after(cursor), where=where, words=words)
+    return found[:limit], _cursor(found[limit - 1].id) if len(found) > limit else None
 
 
 @router.get("/{article_id:path}", operation_id="get_article", summary="Read an article", response_model=ArticleOut)
@@ -98,6 +112,18 @@ def get_article(
 ) -> Response:
     """Its text is canonical: the indices of a citation count its code points."""
     return JSON(article_out(system.library.article(article_id, revision)))
+
+
+@revisions.get(
+    "/{article_id:path}",
+    operation_id="list_revisions",
+    summary="List an article's revisions",
+    response_model=RevisionsOut,
+)
+def list_revisions(article_id: str, system: TheSystem) -> Response:
+    """The current one first, then the latest put first, without their texts."""
+    found = system.library.revisions_of(article_id)
+    return JSON({"revisions": [article_out(article, text=False) for article in found]})
 
 
 @router.delete("/{article_id:path}", operation_id="delete_article", summary="Remove an article", status_code=204)

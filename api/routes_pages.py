@@ -1,4 +1,4 @@
-"""The pages: ``/``, the permalinks of articles, and ``/docs``."""
+"""The pages: ``/``, ``/articles``, the permalinks of articles, and ``/docs``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from api import pages
 from api.docs import docs_page
 from api.events import whole
 from api.problems import TITLES
+from api.routes_articles import listed, page_of
 from api.system import TheSystem
+from api.wire import dumps
 from rag.errors import QuestionError
 from rag.types import Span
+from rag.wire import answer_out
 
 router = APIRouter(include_in_schema=False)
 
 _REVISION = re.compile(r"[0-9a-f]{12,64}")
+_DAY = r"^(\d{4}-\d{2}-\d{2})?$"
+_TITLES = 8
+_PAGE = 50
 _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 
 
@@ -26,23 +32,43 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 def home(system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
     articles = system.library.stats().articles
     if q is None:
-        return HTMLResponse(pages.home_page(articles))
+        return HTMLResponse(pages.home_page(articles, [one.title for one in system.library.articles(limit=_TITLES)]))
     try:
         answer = whole(system.ask(q))
     except QuestionError as err:
         return HTMLResponse(pages.error_page(TITLES[err.code], str(err), q[:2000]), err.status)
-    return HTMLResponse(pages.answer_page(answer.question, answer, articles))
+    return HTMLResponse(pages.answer_page(answer.question, answer, articles, dumps(answer_out(answer))))
+
+
+@router.get("/articles")
+def articles(
+    system: TheSystem,
+    words: Annotated[str, Query(max_length=1000)] = "",
+    since: Annotated[str, Query(alias="from", pattern=_DAY)] = "",
+    until: Annotated[str, Query(alias="to", pattern=_DAY)] = "",
+    publisher: Annotated[str, Query(max_length=1000)] = "",
+    cursor: Annotated[str | None, Query(max_length=4000)] = None,
+) -> Response:
+    where = listed(since or None, until or None, publisher or None)
+    found, following = page_of(system, _PAGE, cursor, where, words)
+    given = {"words": words, "from": since, "to": until, "publisher": publisher}
+    given = {name: value for name, value in given.items() if value}
+    return HTMLResponse(pages.articles_page(found, system.library.stats().articles, given, following))
 
 
 @router.get("/articles/{reference:path}")
-def article(reference: str, system: TheSystem, char: Annotated[str, Query()] = "") -> Response:
-    """``{id}@{revision}``, or ``{id}`` for the current one; ``?char=start,end`` marks what is cited."""
+def article(
+    reference: str, system: TheSystem, char: Annotated[str, Query()] = "", since: Annotated[str, Query()] = ""
+) -> Response:
+    """``{id}@{revision}``, or ``{id}`` for the current one; ``?char=start,end`` marks what is cited, and
+    ``?since=revision`` shows what changed since then."""
     article_id, _, revision = reference.rpartition("@")
     if not _REVISION.fullmatch(revision):
         article_id, revision = reference, ""
-    current = system.library.article(article_id)
-    found = system.library.article(article_id, revision) if revision else current
-    return HTMLResponse(pages.article_page(found, current.revision, _span(char)))
+    found = system.library.article(article_id, revision or None)
+    if since:
+        return HTMLResponse(pages.changes_page(system.library.article(article_id, since), found))
+    return HTMLResponse(pages.article_page(found, system.library.revisions_of(article_id), _span(char)))
 
 
 def _span(char: str) -> Span | None:

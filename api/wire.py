@@ -331,6 +331,12 @@ class ArticlesOut(_Out):
     next_cursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
 
 
+class RevisionsOut(_Out):
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REVISIONS]})
+
+    revisions: list[ArticleRow]
+
+
 class ReceiptOut(_Out):
     """What became of one article that was sent."""
 

@@ -151,8 +151,25 @@ class MemoryReading:
             raise NotFound(expected="an article", found="none", remedy="list them")
         return named[-1]
 
-    def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
-        return [self.article(name) for name in sorted(self.numbers) if name > (after or "")][:limit]
+    def articles(
+        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+    ) -> list[Article]:
+        found = [self.article(name) for name in sorted(self.numbers) if name > (after or "")]
+        return [one for one in found if lets_through(where or Every(), one) and self._holds(one.id, words)][:limit]
+
+    def _holds(self, article_id: str, words: str) -> bool:
+        """Whether one passage has all of the words, the last perhaps but begun."""
+        stem = Stemmer("porter").stemWord
+        *whole, last = re.findall(r"\w+", words.lower()) or [""]
+        for chunk, _ in self.rows[article_id].values():
+            own = [stem(word) for word in re.findall(r"\w+", f"{chunk.title} {chunk.text}".lower())]
+            if {stem(word) for word in whole} <= set(own) and any(word.startswith(stem(last)) for word in own):
+                return True
+        return not words
+
+    def revisions_of(self, article_id: str) -> list[Article]:
+        self.article(article_id)
+        return list(self.revisions[article_id].values())[::-1]
 
     def _all(self) -> dict[int, tuple[Chunk, Matrix]]:
         return {n: row for rows in self.rows.values() for n, row in rows.items()}

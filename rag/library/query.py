@@ -24,6 +24,12 @@ def match_expression(words: Sequence[str]) -> str:
     return " OR ".join(f'"{word}"' for word in words)
 
 
+def starting(words: str) -> str:
+    """An FTS5 expression for all words of what somebody is typing, of which the last may go on; "" for none."""
+    found = re.findall(r"\w+", words)
+    return " ".join(f'"{word}"' for word in found) + "*" if found else ""
+
+
 def condition(where: Where) -> tuple[str, list[str]]:
     """``where`` as a condition on ``articles a``, always true or false and never NULL, and its values."""
     match where:

@@ -14,7 +14,7 @@ from rag.copies import alike
 from rag.errors import LibraryCorrupt, NotFound
 from rag.library.connections import row
 from rag.library.frequencies import Frequencies
-from rag.library.query import condition, match_expression, query_words
+from rag.library.query import condition, match_expression, query_words, starting
 from rag.types import ARTICLE_BITS, Article, Changes, Chunk, Mark, Matrix, Numbers, Span, Stats, Where
 
 _ARTICLE = "r.article_id, r.title, r.text, r.url, r.published_at, r.publisher, r.language, r.metadata, r.revision"
@@ -47,12 +47,35 @@ class SQLiteReading:
             raise no_article(article_id, revision)
         return _article(found)
 
-    def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
-        """Current revisions in the order of their ids, those after ``after``."""
+    def articles(
+        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+    ) -> list[Article]:
+        """Current revisions in the order of their ids, those after ``after``; only such as ``where`` lets through and
+        have all of ``words`` in one passage or its heading, of which the last may be but begun."""
+        text, values = condition(where) if where else ("1", [])
+        sought = starting(words)
+        if sought:
+            text = (
+                f"({text}) AND a.number IN (SELECT f.rowid >> {ARTICLE_BITS} FROM fulltext f WHERE f.fulltext MATCH ?)"
+            )
+            values = [*values, sought]
         rows = self._db.execute(
-            f"SELECT {_ARTICLE} {_CURRENT} WHERE a.id > ? ORDER BY a.id LIMIT ?", (after or "", limit)
+            f"SELECT {_ARTICLE} {_CURRENT} WHERE a.id > ? AND ({text}) ORDER BY a.id LIMIT ?",
+            (after or "", *values, limit),
         )
         return [_article(found) for found in rows]
+
+    def revisions_of(self, article_id: str) -> list[Article]:
+        """All revisions that are kept, the latest put first. Raises NotFound."""
+        rows = self._db.execute(
+            f"SELECT {_ARTICLE} FROM articles a JOIN revisions r ON r.article_id = a.id WHERE a.id = ? "
+            "ORDER BY r.revision = a.revision DESC, r.seq DESC",
+            (article_id,),
+        )
+        found = [_article(one) for one in rows]
+        if not found:
+            raise no_article(article_id, None)
+        return found
 
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in their order; one that is not there is left out."""

@@ -155,9 +155,15 @@ class SQLiteLibrary:
         with self.reading() as now:
             return now.article(article_id, revision)
 
-    def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
+    def articles(
+        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+    ) -> list[Article]:
         with self.reading() as now:
-            return now.articles(limit=limit, after=after)
+            return now.articles(limit=limit, after=after, where=where, words=words)
+
+    def revisions_of(self, article_id: str) -> list[Article]:
+        with self.reading() as now:
+            return now.revisions_of(article_id)
 
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         with self.reading() as now:

@@ -5,8 +5,8 @@ passage [SEP]``: where the answer starts, where it ends, and whether the passage
 "not here" in start and end, so each span's score is its odds against silence, and spans of different passages compare.
 
 One run is: a constant learning rate, then a straight line to nothing over the last fifth. What is shipped is a moving
-average of the weights, the later the heavier (Shamir and Zhang, 2013): at a constant rate it answers 3 to 5 points of F1
-better than the last ones do. Products are of bfloat16 where the processor has them: 1.8 times as fast. It writes a
+average of the weights, the later the heavier (Shamir and Zhang, 2013): at a constant rate it answers 3 to 5 points of
+F1 better than the last ones do. Products are of bfloat16 where the processor has them: 1.8 times as fast. It writes a
 checkpoint every few hundred steps and goes on from the last one; ``--steps`` may grow between runs. The same seed gives
 the same losses.
 """

@@ -36,17 +36,26 @@ class DictLibrary:
     """Articles with all their revisions, in a dictionary."""
 
     def __init__(self) -> None:
-        self.revisions: dict[str, dict[str, Article]] = {}
+        self.held: dict[str, dict[str, Article]] = {}
+        self.listed: tuple[Where | None, str] = (None, "")
 
     def article(self, article_id: str, revision: str | None = None) -> Article:
-        held = self.revisions.get(article_id, {})
-        if not held or (revision is not None and revision not in held):
+        held = list(self.held.get(article_id, {}).values())
+        named = [a for a in held if revision is None or (len(revision) >= 12 and a.revision.startswith(revision))]
+        if not named:
             raise NotFound(expected="an article in the library", found="none", remedy="list them")
-        return list(held.values())[-1] if revision is None else held[revision]
+        return named[-1]
 
-    def articles(self, *, limit: int, after: str | None = None) -> list[Article]:
-        ids = sorted(key for key in self.revisions if key > (after or ""))
-        return [self.article(key) for key in ids[:limit]]
+    def articles(
+        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+    ) -> list[Article]:
+        self.listed = (where, words)
+        found = [self.article(key) for key in sorted(self.held) if key > (after or "")]
+        return [one for one in found if words.lower() in f"{one.title} {one.text}".lower()][:limit]
+
+    def revisions_of(self, article_id: str) -> list[Article]:
+        self.article(article_id)
+        return list(self.held[article_id].values())[::-1]
 
     def search_text(self, query: str, k: int) -> list[tuple[int, float]]:
         return []
@@ -55,7 +64,7 @@ class DictLibrary:
         return []
 
     def stats(self) -> Stats:
-        return Stats(len(self.revisions), len(self.revisions), len(self.revisions), 1, 1)
+        return Stats(len(self.held), len(self.held), len(self.held), 1, 1)
 
 
 class FakeSystem:
@@ -87,7 +96,7 @@ class FakeSystem:
             if isinstance(item, Refusal):
                 yield Receipt(item.source, "refused", reason=item.reason, code=item.code)
                 continue
-            held = self.library.revisions.setdefault(item.id, {})
+            held = self.library.held.setdefault(item.id, {})
             outcome = "added" if not held else "unchanged" if self.library.article(item.id) == item else "updated"
             held[item.revision] = item
             receipt = Receipt(str(item.metadata["source"]), outcome, item.id, item.revision, 1)
@@ -141,7 +150,7 @@ class FakeSystem:
 
     def delete(self, article_id: str) -> None:
         self.library.article(article_id)
-        del self.library.revisions[article_id]
+        del self.library.held[article_id]
 
     def verify(self, answer: str, claims: Sequence[Claim]) -> tuple[list[Verdict], list[Statement]]:
         verdicts = [check(claim, cast("Reading", self.library)) for claim in claims]
@@ -198,7 +207,7 @@ def quoted(texts: Sequence[str]) -> FakeSystem:
     quotes = []
     for n, text in enumerate(texts):
         article = Article(f"a{n}", text[:20], text)
-        system.library.revisions[article.id] = {article.revision: article}
+        system.library.held[article.id] = {article.revision: article}
         third = len(text) // 3
         quotes.append((Passage(whole_chunk(article), 1 - n / 10), Span(third, max(third + 1, 2 * third))))
     system.script = answered("q", [passage for passage, _ in quotes], quotes)

@@ -91,7 +91,7 @@ def test_open_webui_gets_each_citation_as_a_source_with_its_quote(client: TestCl
 
 def test_footnotes_hold_no_markup_of_an_article(client: TestClient, system: FakeSystem) -> None:
     quote = "The ![x](https://evil/?q=1) <img src=x> crossing."
-    system.library.revisions.clear()
+    system.library.held.clear()
     list(system.ingest([system.make_article({"id": "a", "title": "[a](b)\n# c", "text": quote}, "t")]))
     text = client.post(URL, json=BODY | {"model": "quotewell+footnotes"}).json()["choices"][0]["message"]["content"]
     notes = text.split("\n\n", 1)[1]
@@ -119,7 +119,7 @@ def test_a_whole_completion(client: TestClient) -> None:
 def test_without_an_address_of_its_own_an_article_is_cited_by_its_permalink(
     client: TestClient, system: FakeSystem, url: str | None
 ) -> None:
-    system.library.revisions.clear()
+    system.library.held.clear()
     article = system.make_article({"id": "a b", "text": "The first crossing was in May."}, "t")
     object.__setattr__(article, "url", url)
     list(system.ingest([article]))

@@ -107,7 +107,7 @@ def test_what_holds_no_article(client: TestClient, sent: object) -> None:
 def test_json_that_is_not_sound(client: TestClient, system: FakeSystem, content: bytes) -> None:
     response = client.post("/api/articles", content=content, headers={"content-type": "application/json"})
     assert (response.status_code, response.json()["code"]) == (422, "unreadable")
-    assert len(system.library.revisions) == 2
+    assert len(system.library.held) == 2
 
 
 def test_a_surrogate_pair_is_one_character(client: TestClient, system: FakeSystem) -> None:
@@ -167,7 +167,7 @@ def test_the_list_is_paged(client: TestClient, system: FakeSystem) -> None:
         assert len(page.articles) <= 2
         cursor = page.next_cursor
     assert cursor is None
-    assert seen == sorted(system.library.revisions)
+    assert seen == sorted(system.library.held)
     assert "text" not in client.get("/api/articles").json()["articles"][0]
 
 

@@ -154,4 +154,11 @@ def test_halves_of_the_articles_keep_the_word_of_the_others() -> None:
 def line(article: str, confidence: float, right: bool) -> Line:
     gold = {"article": article, "start": 0, "end": 10, "quote": "", "others": []}
     cited = {"article": article, "start": 0 if right else 50, "end": 10 if right else 60, "verified": True}
-    return {"gold": [gold], "consulted": [], "passages": [], "citations": [cited], "confidence": confidence, "answers": []}  # type: ignore[return-value]
+    return {
+        "gold": [gold],
+        "consulted": [],
+        "passages": [],
+        "citations": [cited],
+        "confidence": confidence,
+        "answers": [],
+    }  # type: ignore[return-value]

@@ -54,6 +54,29 @@ def test_an_update_replaces_chunks_and_keeps_the_old_revision_readable(engine: E
     assert engine.library.stats().revisions == 2
 
 
+def test_articles_are_listed_by_words_and_facts(engine: Engine) -> None:
+    old = Article("a", "Brücken", "The bridge opens in May.", published_at="2018-01-02", publisher="P")
+    new = Article("a", "Brücken", "The bridge opens in June.", published_at="2018-01-03", publisher="P")
+    other = Article("b", "Mills", "A mill burned in May.", published_at="2019-05-06", publisher='Q "q"')
+    for one in (old, new, other):
+        engine.library.put([entry(one)])
+    listed = {
+        words: [one.id for one in engine.library.articles(limit=9, words=words)]
+        for words in ("", " ", "bridge", "bri", "brücken ope", "may", "bri may", "mills burned", '"', "NOT b* OR (")
+    }
+    assert listed == {
+        "": ["a", "b"], " ": ["a", "b"], "bridge": ["a"], "bri": ["a"], "brücken ope": ["a"], "may": ["b"],
+        "bri may": [], "mills burned": ["b"], '"': ["a", "b"], "NOT b* OR (": [],
+    }  # fmt: skip
+    assert engine.library.articles(limit=9, where=Published("2019-01-01"), words="in") == [other]
+    assert engine.library.articles(limit=9, where=Is("publisher", ("P",))) == [new]
+    assert engine.library.revisions_of("a") == [new, old]
+    engine.library.put([entry(old)])
+    assert engine.library.revisions_of("a") == [old, new]
+    with pytest.raises(NotFound):
+        engine.library.revisions_of("c")
+
+
 def test_an_older_text_that_comes_back_is_current_again(engine: Engine) -> None:
     first, second = article("a", "It opens in May."), article("a", "It opens in June.")
     for one in (first, second, first):

@@ -1,0 +1,193 @@
+// One answer: its words with their marks, the quotes, what was merely consulted, and ways to take it along.
+import { day, el, pageUrl, webAddress } from "./dom.js";
+import { card } from "./card.js";
+import { openArticle } from "./source.js";
+import { asMarkdown, asText, linkOf } from "./share.js";
+
+/** What the confidence is told as: the least of each, and how often such answers were right when it was measured. */
+const WORDS = [
+  [0.7, "Likely right", "Of answers this sure, about four in five were right when it was measured."],
+  [0.4, "Perhaps right", "Of answers this sure, about half were right when it was measured: read the quote."],
+  [0, "Unsure", "Of answers this unsure, about three in four were wrong when it was measured: read the quote."],
+];
+
+const SHOWN = 300; // characters of a passage: the article has the rest
+
+const NOTES = {
+  partial: "The articles answer only a part of this.",
+  conflicting: "The articles contradict each other. Each side stands with its date.",
+};
+
+/** A mark: it shows its quote when it is pointed at, and opens the article when it is followed. */
+function mark(citation) {
+  const { article_id: id, revision, start_char_index: start, end_char_index: end } = citation;
+  const made = el(
+    "a",
+    { class: "cite", href: pageUrl(id, revision, start, end), "aria-label": `Quote ${citation.number}, ${citation.title || "untitled"}` },
+    String(citation.number),
+  );
+  card(made, citation);
+  made.addEventListener("click", (event) => follow(event, citation, made));
+  return made;
+}
+
+function follow(event, place, from) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openArticle(place, from);
+}
+
+/** The pieces of the answer's text, each with the citations that end where it ends. */
+function pieces(answer) {
+  const points = Array.from(answer.text);
+  const ends = [...new Set(answer.citations.map((one) => one.answer_end))].sort((a, b) => a - b);
+  const parts = ends.map((end, n) => ({
+    text: points.slice(n ? ends[n - 1] : 0, end).join(""),
+    cited: answer.citations.filter((one) => one.answer_end === end),
+  }));
+  const rest = points.slice(ends.at(-1) ?? 0).join("");
+  return rest ? [...parts, { text: rest, cited: [] }] : parts;
+}
+
+const marked = ({ text, cited }) => [text, ...(cited.length ? [el("sup", {}, ...cited.map(mark))] : [])];
+
+/** Shows an answer while it comes; what `drawAnswer` makes takes its place. */
+export function streamed(body) {
+  const text = el("p", { class: "answer", dir: "auto" });
+  let cited = [];
+  return {
+    cite: (citation) => cited.push(citation),
+    add(piece) {
+      if (!text.isConnected) body.replaceChildren(text);
+      text.append(...marked({ text: piece, cited }));
+      cited = [];
+    },
+  };
+}
+
+export function drawAnswer(answer) {
+  const parts = pieces(answer);
+  const conflict = answer.status === "conflicting";
+  const alone = !answer.short || answer.short === answer.text || conflict;
+  const text = conflict
+    ? el("div", { class: "sides" }, ...parts.map(side))
+    : el("p", { class: alone ? "answer" : "answer around", dir: "auto" }, ...parts.flatMap(marked));
+  const note = NOTES[answer.status];
+  return el(
+    "div",
+    {},
+    note ? el("p", { class: "note" }, note) : null,
+    alone ? null : el("p", { class: "short", dir: "auto" }, answer.short),
+    text,
+    meta(answer),
+    el("h3", {}, "Quoted"),
+    el("ol", { class: "quotes" }, ...answer.citations.map(quoted)),
+    consulted(answer),
+    actions(answer),
+  );
+}
+
+function side(part) {
+  const first = part.cited[0];
+  const date = first?.published_at ? el("p", { class: "small" }, `${first.title || "Untitled"} · ${day(first.published_at)}`) : null;
+  return el("p", { class: "answer side", dir: "auto" }, ...marked({ ...part, text: part.text.trim() }), date);
+}
+
+function meta(answer) {
+  const [, words, told] = WORDS.find(([least]) => answer.confidence >= least) ?? WORDS.at(-1);
+  const wording = answer.model ? ` · worded by ${answer.model}` : "";
+  const took = answer.timings_ms?.total ? ` · ${Math.round(answer.timings_ms.total)} ms` : "";
+  return el("details", { class: "small sure" }, el("summary", {}, `${words}${took}${wording}`), el("p", {}, told));
+}
+
+function place({ article_id: id, revision, start_char_index: start, end_char_index: end, title, published_at: date, url }, whole) {
+  const link = el("a", { href: pageUrl(id, revision, start, end), dir: "auto" }, title || "Untitled");
+  link.addEventListener("click", (event) => follow(event, whole, link));
+  const source = webAddress(url);
+  return el(
+    "p",
+    { class: "small" },
+    link,
+    date ? ` · ${day(date)}` : null,
+    source ? " · " : null,
+    source ? el("a", { href: source, rel: "noopener noreferrer" }, "source") : null,
+  );
+}
+
+function quoted(citation) {
+  const before = citation.start_char_index > Array.from(citation.prefix).length ? `… ${citation.prefix.replace(/^\S*\s/, "")}` : citation.prefix;
+  const after = citation.suffix ? `${citation.suffix.replace(/\s\S*$/, "")} …` : "";
+  const context = el(
+    "p",
+    {},
+    el("span", { class: "around" }, before),
+    el("mark", {}, citation.cited_text),
+    el("span", { class: "around" }, after),
+  );
+  const copies = (citation.copies ?? []).map((copy) => copy.title || copy.article_id);
+  return el(
+    "li",
+    { value: citation.number },
+    el("blockquote", { dir: "auto" }, context),
+    place(citation, citation),
+    copies.length ? el("p", { class: "small" }, `The same words stand in: ${copies.join("; ")}`) : null,
+  );
+}
+
+/** Passages that were read but are not quoted. */
+function consulted(answer) {
+  const inside = (passage, one) =>
+    one.article_id === passage.article_id && one.start_char_index < passage.end_char_index && passage.start_char_index < one.end_char_index;
+  const rest = answer.passages.filter((passage) => !answer.citations.some((one) => inside(passage, one)));
+  if (!rest.length) return null;
+  const count = rest.length === 1 ? "1 more passage was read, not quoted" : `${rest.length} more passages were read, not quoted`;
+  return el("details", { class: "consulted" }, el("summary", {}, count), el("ul", { class: "quotes" }, ...rest.map(passageOf)));
+}
+
+function passageOf(passage) {
+  const points = Array.from(passage.text);
+  const text = points.length > SHOWN ? `${points.slice(0, SHOWN).join("").replace(/\s+\S*$/, "")} …` : passage.text;
+  return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, text)), place(passage, passage));
+}
+
+export function drawDeclined(answer, again) {
+  const near = answer.passages.slice(0, 3);
+  const titles = [...new Set(near.map((passage) => passage.title).filter(Boolean))];
+  const instead = titles.map((title) => el("li", {}, el("button", { class: "second", dir: "auto", click: () => again(`${title}: `) }, title)));
+  return el(
+    "div",
+    {},
+    el("p", { class: "answer", dir: "auto" }, answer.text),
+    near.length ? el("p", { class: "lead" }, "No sentence in them answers it surely enough. These passages come nearest:") : null,
+    near.length ? el("ul", { class: "quotes" }, ...near.map(passageOf)) : null,
+    instead.length ? el("p", { class: "lead" }, "What they could be asked about instead:") : null,
+    instead.length ? el("ul", { class: "chips" }, ...instead) : null,
+    near.length ? actions(answer) : null,
+  );
+}
+
+function actions(answer) {
+  const said = el("span", { class: "small", role: "status" });
+  const copier = (name, make) =>
+    el("button", {
+      class: "second",
+      click: async () => {
+        try {
+          await navigator.clipboard.writeText(make());
+          said.textContent = "Copied.";
+        } catch {
+          said.textContent = "The browser did not allow it: ";
+          said.append(el("textarea", { readonly: true, rows: 3, "aria-label": name }, make()));
+        }
+      },
+    }, name);
+  return el(
+    "p",
+    { class: "actions" },
+    copier("Copy link", () => linkOf(answer)),
+    copier("Copy text", () => asText(answer)),
+    copier("Copy Markdown", () => asMarkdown(answer)),
+    copier("Copy JSON", () => JSON.stringify(answer, null, 2)),
+    said,
+  );
+}

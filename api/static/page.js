@@ -1,0 +1,156 @@
+// Asking as a conversation: answers as they come, each mark with its quote, and the article beside them.
+import { call, el, events, Trouble } from "./dom.js";
+import { drawAnswer, drawDeclined, streamed } from "./answer.js";
+import { closeArticle } from "./source.js";
+import { opened } from "./share.js";
+
+const HISTORY = { turns: 20, chars: 18000 };
+
+const form = document.getElementById("ask");
+const field = document.getElementById("q");
+const main = document.getElementById("main");
+const start = document.getElementById("start");
+const log = el("section", { id: "log", "aria-live": "polite", "aria-label": "Conversation" });
+const banner = el("p", { id: "banner", class: "note", role: "status", hidden: true });
+const turns = [];
+let under = null; // the request that is answered now
+
+main.prepend(banner, log);
+document.documentElement.classList.add("scripted");
+
+function talking() {
+  document.getElementById("given")?.remove();
+  start?.replaceWith(el("h1", { class: "hidden" }, "Conversation"));
+  log.after(form);
+  document.body.classList.add("talking");
+}
+
+function history() {
+  const told = turns.flatMap(({ question, text }) => [
+    { role: "user", content: question },
+    { role: "assistant", content: text },
+  ]);
+  const kept = told.slice(-HISTORY.turns);
+  while (kept.reduce((sum, turn) => sum + turn.content.length, 0) > HISTORY.chars) kept.splice(0, 2);
+  return kept;
+}
+
+function turnOf(question) {
+  talking();
+  const body = el("div", { class: "body" });
+  const turn = el("article", { class: "turn" }, el("h2", { class: "question", dir: "auto" }, question), body);
+  log.append(turn);
+  return { turn, body };
+}
+
+function show(body, answer) {
+  body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, again));
+  turns.push({ question: answer.question, text: answer.text });
+}
+
+function again(question) {
+  field.value = question;
+  field.focus();
+}
+
+async function ask(question) {
+  under?.abort();
+  under = new AbortController();
+  const mine = under;
+  const { turn, body } = turnOf(question);
+  body.append(el("p", { class: "small waiting" }, "Reading the articles …"));
+  turn.scrollIntoView({ block: "start" });
+  try {
+    const response = await call("/api/ask", {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
+      body: JSON.stringify({ question, history: history() }),
+      signal: mine.signal,
+    });
+    const live = streamed(body);
+    let whole = null;
+    for await (const { name, data } of events(response)) {
+      if (name === "citation") live.cite(data);
+      else if (name === "delta") live.add(data.text);
+      else if (name === "error") throw new Trouble(data.detail ?? data.title, { retry: true });
+      else if (name === "answer") whole = data;
+    }
+    if (!whole) throw new Trouble("The answer broke off before it was whole.", { retry: true });
+    show(body, { ...whole, question });
+    turn.scrollIntoView({ block: "start" });
+  } catch (error) {
+    if (error.name === "AbortError") return body.replaceChildren(el("p", { class: "small" }, "Stopped."));
+    const words = error instanceof Trouble ? error.message : "The answer broke off. The service may have stopped.";
+    const retry = el("button", { class: "second", click: () => { turn.remove(); ask(question); } }, "Try again");
+    const trouble = !(error instanceof Trouble) || error.retry;
+    body.replaceChildren(el("p", { class: "note", role: "alert" }, words), trouble ? retry : null ?? "");
+    if (trouble) ready();
+  } finally {
+    if (under === mine) under = null;
+  }
+  return null;
+}
+
+/** Says so while the service is starting or gone, and looks again until it is there. */
+async function ready() {
+  try {
+    const response = await fetch("/readyz");
+    const { reasons = [] } = await response.json();
+    banner.hidden = response.ok;
+    banner.textContent = response.ok ? "" : `The service is not ready yet: ${reasons.join("; ") || "it is starting"}.`;
+  } catch {
+    banner.hidden = false;
+    banner.textContent = "The service cannot be reached. Nothing is lost: this page looks again every few seconds.";
+  }
+  if (!banner.hidden) setTimeout(ready, 2000);
+}
+
+async function openLink() {
+  const { body } = turnOf("A shared answer");
+  const heading = body.previousSibling;
+  try {
+    const { answer, proved } = await opened(location.hash);
+    heading.textContent = answer.question;
+    show(body, answer);
+    if (!proved) {
+      const words = "This link's words could not be proved, so only what the articles say is shown.";
+      body.prepend(el("p", { class: "note", role: "alert" }, words));
+    }
+  } catch (error) {
+    body.replaceChildren(el("p", { class: "note", role: "alert" }, error.message));
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const question = field.value.trim();
+  if (!question) return;
+  field.value = "";
+  window.history.replaceState(null, "", "/");
+  ask(question);
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    field.focus();
+  } else if (event.key === "Escape") {
+    if (under) under.abort();
+    else closeArticle();
+  }
+});
+
+window.addEventListener("hashchange", () => { if (location.hash.startsWith("#answer=")) openLink(); });
+window.addEventListener("offline", ready);
+window.addEventListener("online", ready);
+
+const given = document.getElementById("given");
+if (location.hash.startsWith("#answer=")) openLink();
+else if (given) {
+  const answer = JSON.parse(given.textContent);
+  const { body } = turnOf(answer.question);
+  show(body, answer);
+  field.value = "";
+} else if (!matchMedia("(pointer: coarse)").matches) field.focus({ preventScroll: true });
+ready();

@@ -1,0 +1,113 @@
+// An answer to take along: as a link that is proved when it is opened, as text, as Markdown.
+import { articleUrl, call, day, Trouble, unitOf } from "./dom.js";
+
+const AROUND = 32;
+
+/** A link that holds the answer's words, and of each citation only where it stands: the quote is read there anew. */
+export function linkOf(answer) {
+  const told = {
+    q: answer.question, t: answer.text, s: answer.short, u: answer.status, p: answer.confidence, m: answer.model,
+    c: answer.citations.map((one) => [
+      one.article_id, one.revision, one.start_char_index, one.end_char_index, one.answer_start, one.answer_end,
+    ]),
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(told));
+  const base = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  return `${location.origin}/#answer=${base.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+}
+
+function read(hash) {
+  try {
+    const base = hash.slice("#answer=".length).replaceAll("-", "+").replaceAll("_", "/");
+    const told = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(atob(base), (c) => c.charCodeAt(0))));
+    if (typeof told.q !== "string" || typeof told.t !== "string" || !Array.isArray(told.c) || told.c.length > 100) throw new Error();
+    return told;
+  } catch {
+    throw new Trouble("This link is damaged: ask the question again, or have the link sent again whole.");
+  }
+}
+
+/** The answer of a link, its quotes read from the revisions that it names; `proved` once the service has checked it. */
+export async function opened(hash) {
+  const told = read(hash);
+  const texts = new Map();
+  for (const [id, revision] of told.c) {
+    const key = `${id}@${revision}`;
+    if (!texts.has(key)) texts.set(key, fetched(id, revision));
+  }
+  const citations = await Promise.all(told.c.map(async (one, n) => citation(one, n + 1, await texts.get(`${one[0]}@${one[1]}`))));
+  let proved = !citations.length && told.u === "unanswerable";
+  if (citations.length) {
+    const body = JSON.stringify({ answer: told.t, citations });
+    const checked = await (await call("/api/verify", { method: "POST", headers: { "content-type": "application/json" }, body })).json();
+    proved = checked.verified === true;
+  }
+  const answer = {
+    question: told.q, text: told.t, short: told.s ?? null, status: told.u, confidence: Number(told.p) || 0, model: told.m ?? null,
+    citations, passages: [], timings_ms: {},
+  };
+  if (!citations.length) return { answer: { ...answer, text: "The articles do not answer this." }, proved };
+  if (!proved) return { answer: quotesAlone(answer), proved };
+  if (answer.short && !citations.some((one) => one.cited_text.includes(answer.short))) answer.short = null;
+  return { answer, proved };
+}
+
+async function fetched(id, revision) {
+  try {
+    return await (await call(articleUrl(id, revision))).json();
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    throw new Trouble("An article that this answer quotes, or that revision of it, is no longer here. Ask the question again.");
+  }
+}
+
+function citation([id, revision, start, end, answerStart, answerEnd], number, article) {
+  const first = unitOf(article.text, start);
+  const last = first + unitOf(article.text.slice(first), end - start);
+  return {
+    number, article_id: id, revision: article.revision, title: article.title, url: article.url, published_at: article.published_at,
+    start_char_index: start, end_char_index: end, answer_start: answerStart, answer_end: answerEnd,
+    cited_text: article.text.slice(first, last),
+    prefix: article.text.slice(Math.max(0, first - AROUND), first), suffix: article.text.slice(last, last + AROUND),
+  };
+}
+
+/** What the articles say at the places of a link whose words do not follow from them. */
+function quotesAlone(answer) {
+  let text = "";
+  const citations = answer.citations.map((one) => {
+    text += `${text ? " " : ""}${one.cited_text}`;
+    const end = Array.from(text).length;
+    return { ...one, answer_start: end - Array.from(one.cited_text).length, answer_end: end };
+  });
+  return { ...answer, text, short: null, status: "answered", citations, confidence: 0 };
+}
+
+function numbered(answer, mark) {
+  const points = Array.from(answer.text);
+  let [text, at] = ["", 0];
+  for (const end of [...new Set(answer.citations.map((one) => one.answer_end))].sort((a, b) => a - b)) {
+    text += points.slice(at, end).join("") + answer.citations.filter((one) => one.answer_end === end).map((one) => mark(one.number)).join("");
+    at = end;
+  }
+  return text + points.slice(at).join("");
+}
+
+const placeOf = (one) => [one.title || "Untitled", day(one.published_at)].filter(Boolean).join(", ");
+const linkTo = (one) => `${location.origin}/articles/${encodeURIComponent(one.article_id)}@${one.revision}#char=${one.start_char_index},${one.end_char_index}`;
+
+export function asText(answer) {
+  const notes = answer.citations.map((one) => `[${one.number}] “${one.cited_text}” ${placeOf(one)}\n    ${linkTo(one)}`);
+  return [answer.question, "", numbered(answer, (n) => ` [${n}]`), "", ...notes].join("\n");
+}
+
+/** Characters that Markdown would take for marks stand behind a backslash. */
+const plain = (text) => text.replace(/[\\`*_[\]<>#|~]/g, "\\$&");
+
+export function asMarkdown(answer) {
+  const escaped = { ...answer, text: answer.text };
+  const body = numbered(escaped, (n) => `\u0000${n}\u0000`);
+  const text = plain(body).replace(/\u0000(\d+)\u0000/g, "[^$1]");
+  const notes = answer.citations.map((one) => `[^${one.number}]: “${plain(one.cited_text).replace(/\n+/g, " ")}” [${plain(placeOf(one))}](${linkTo(one)})`);
+  return [`**${plain(answer.question)}**`, "", text, "", ...notes].join("\n");
+}

@@ -1,0 +1,64 @@
+// The article beside the answer, with exactly the quoted characters marked and scrolled to.
+import { articleUrl, call, day, el, pageUrl, unitOf, webAddress } from "./dom.js";
+
+const panel = el("aside", { id: "source", "aria-label": "The article", hidden: true });
+document.body.append(panel);
+let from = null;
+let wanted = 0;
+
+export function closeArticle() {
+  if (panel.hidden) return;
+  panel.hidden = true;
+  document.body.classList.remove("reading");
+  from?.focus();
+}
+
+/** `place` is a citation or a passage: an article's revision, and code points of it. */
+export async function openArticle(place, opener) {
+  from = opener;
+  const { article_id: id, revision, start_char_index: start, end_char_index: end } = place;
+  const turn = (wanted += 1);
+  const close = el("button", { class: "second close", "aria-label": "Close the article", click: closeArticle }, "×");
+  const head = el("h2", { tabindex: "-1", dir: "auto" }, place.title || "Untitled");
+  panel.replaceChildren(el("div", { class: "top" }, head, close), el("p", { class: "small waiting" }, "Opening …"));
+  panel.hidden = false;
+  document.body.classList.add("reading");
+  head.focus({ preventScroll: true });
+  try {
+    const [article, { revisions }] = await Promise.all(
+      [articleUrl(id, revision), `/api/revisions/${encodeURIComponent(id)}`].map(async (url) => (await call(url)).json()),
+    );
+    if (turn === wanted) draw(article, revisions, head, close, start, end);
+  } catch (error) {
+    const gone = error.status === 404 ? "This revision of the article is no longer here." : error.message;
+    if (turn === wanted) panel.replaceChildren(el("div", { class: "top" }, head, close), el("p", { class: "note", role: "alert" }, gone));
+  }
+}
+
+function draw(article, revisions, head, close, start, end) {
+  const { id, revision, text, publisher, published_at: date, url } = article;
+  const first = unitOf(text, start);
+  const last = first + unitOf(text.slice(first), end - start);
+  const mark = el("mark", { id: "quote" }, text.slice(first, last));
+  const source = webAddress(url);
+  const details = [publisher, day(date)].filter(Boolean).join(" · ");
+  const newest = revisions[0].revision;
+  const changed = el("a", { href: `${pageUrl(id, newest)}?since=${revision.slice(0, 12)}` }, "see what changed");
+  const links = el(
+    "p",
+    { class: "small" },
+    el("a", { href: pageUrl(id, revision, start, end) }, "Open on its own page"),
+    source ? " · " : null,
+    source ? el("a", { href: source, rel: "noopener noreferrer" }, "source") : null,
+    ` · revision ${revision.slice(0, 12)}`,
+  );
+  panel.replaceChildren(
+    el("div", { class: "top" }, head, close),
+    details ? el("p", { class: "small", dir: "auto" }, details) : "",
+    newest === revision ? "" : el("p", { class: "note" }, "The article has changed since; ", changed, "."),
+    el("div", { class: "text", dir: "auto", lang: article.language }, text.slice(0, first), mark, text.slice(last)),
+    links,
+  );
+  head.focus({ preventScroll: true });
+  mark.scrollIntoView({ block: "center" });
+}

@@ -1,0 +1,513 @@
+"""The page, driven in a real browser as a person drives it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from rag.errors import LibraryError
+from rag.types import Answer, Article, Delta, Passage, Span
+from rag.wire import citation_out
+from tests.api.fake_system import FERRY, answered, failing, whole_chunk
+from tests.page.conftest import Site
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]
+
+Open = Callable[..., Any]
+FACT = "The ferry to Ostrel made its first crossing on 3 May."
+SIZES = {"wide": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+
+
+def ask(page: Any, question: str) -> None:
+    """Asks, and waits until the answer is whole."""
+    turns = page.locator(".turn").count()
+    page.fill("#q", question)
+    page.press("#q", "Enter")
+    page.locator(".turn").nth(turns).locator(".quotes, [role=alert]").first.wait_for()
+
+
+def put(site: Site, **given: object) -> Article:
+    article = site.system.make_article(given, "body")
+    list(site.system.ingest([article]))
+    return site.system.library.article(article.id)
+
+
+def says(site: Site, article: Article, *spans: Span, short: str | None = None, status: str = "answered") -> Answer:
+    """Has the system answer every question with these characters of the article."""
+    passage = Passage(whole_chunk(article), 1.0)
+    *pieces, last = answered("q", [passage], [(passage, span) for span in spans])
+    assert isinstance(last, Answer)
+    told = Answer("q", status, last.text, short, last.citations, last.passages, last.confidence, last.timings)  # type: ignore[arg-type]
+    site.system.script = [*pieces, told]
+    return told
+
+
+def test_asking_following_a_mark_and_coming_back(opened: Open, site: Site) -> None:
+    put(site, id="other", title="Elsewhere", text="Nothing of it.")
+    page = opened()
+    assert page.evaluate("document.activeElement.id") == "q"
+    ask(page, "When was the first crossing?")
+    assert page.inner_text(".question") == "When was the first crossing?"
+    assert page.inner_text(".answer").startswith(FACT)
+    assert page.inner_text("ol.quotes mark") == FACT
+    assert "1 more passage was read, not quoted" in page.inner_text(".consulted summary")
+    mark = page.locator(".cite")
+    mark.hover()
+    assert page.inner_text("#card p >> nth=0") == f"“{FACT}”"
+    assert page.inner_text("#card .small") == "A ferry for Ostrel · 2019-05-04"
+    page.mouse.move(0, 0)
+    assert page.is_hidden("#card")
+    mark.focus()
+    assert page.is_visible("#card")
+    assert mark.get_attribute("aria-describedby") == "card"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#source mark")
+    assert page.text_content("#source mark") == FACT
+    assert page.text_content("#source .text") == FERRY["text"]
+    assert "The Marn Messenger · 2019-05-04" in page.inner_text("#source")
+    assert page.evaluate("document.activeElement.closest('#source') !== null")
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#source")
+    assert page.evaluate("document.activeElement.className") == "cite"
+
+
+def test_the_short_answer_stands_out(opened: Open, site: Site) -> None:
+    says(site, site.system.library.article("ferry"), Span(0, 53), short="3 May")
+    page = opened()
+    ask(page, "When?")
+    assert page.inner_text(".short") == "3 May"
+    size = "e => parseFloat(getComputedStyle(e).fontSize)"
+    assert page.eval_on_selector(".short", size) > 1.4 * page.eval_on_selector(".answer", size)
+    assert "Likely right" in page.inner_text(".sure summary")
+
+
+def test_a_follow_up_goes_with_what_was_said(opened: Open, site: Site) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    ask(page, "How many cars does it carry?")
+    assert [(turn.role, turn.text) for turn in site.system.asked[-1][3]] == [
+        ("user", "When was the first crossing?"),
+        ("assistant", FACT),
+    ]
+    assert page.locator(".turn").count() == 2
+
+
+def test_what_is_declined_is_declined_kindly(opened: Open) -> None:
+    page = opened()
+    ask(page, "nothing")
+    assert "do not answer" in page.inner_text(".answer")
+    assert FERRY["text"] in page.inner_text(".quotes")
+    page.click(".chips button")
+    assert page.input_value("#q") == "A ferry for Ostrel: "
+    page.click(".quotes a")
+    assert page.text_content("#source mark") == FERRY["text"]
+
+
+def test_sides_of_a_conflict_stand_side_by_side(opened: Open, site: Site) -> None:
+    says(site, site.system.library.article("ferry"), Span(0, 53), Span(54, 78), status="conflicting")
+    page = opened()
+    ask(page, "When?")
+    left, right = (box.bounding_box() for box in page.locator(".side").all())
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"]
+    assert "contradict" in page.inner_text(".note:visible >> nth=0")
+    assert page.locator(".side .small").all_inner_texts() == ["A ferry for Ostrel · 2019-05-04"] * 2
+
+
+def test_a_link_to_one_answer_opens_with_its_citations_and_its_revisions(opened: Open, site: Site) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    page.click("text=Copy link")
+    page.wait_for_selector("text=Copied.")
+    link = page.evaluate("navigator.clipboard.readText()")
+    put(site, **FERRY | {"text": "All is new."})
+    path = link.removeprefix(site.url)
+    other = opened(path)
+    other.wait_for_selector(".quotes")
+    assert other.inner_text(".question") == "When was the first crossing?"
+    assert other.inner_text(".answer").startswith(FACT)
+    other.click(".cite")
+    assert other.text_content("#source mark") == FACT
+    assert "has changed since" in other.inner_text("#source")
+    other.click("text=see what changed")
+    assert other.inner_text("ins") == "All is new."
+    assert FACT in other.locator("del").all_inner_texts()
+
+
+def test_a_link_cannot_have_the_page_say_what_no_article_says(opened: Open, site: Site) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    forge = """async (words) => {
+        const { linkOf } = await import("/static/share.js");
+        const citation = { article_id: "ferry", revision: words.revision, start_char_index: 0, end_char_index: 53,
+            answer_start: 0, answer_end: words.text.length };
+        return linkOf({ question: "q", text: words.text, short: words.text, status: "answered", confidence: 1,
+            citations: words.cited ? [citation] : [] });
+    }"""
+    revision = site.system.library.article("ferry").revision
+    for cited in (True, False):
+        words = {"text": "The mayor stole 900 crowns.", "revision": revision, "cited": cited}
+        other = opened(page.evaluate(forge, words).removeprefix(site.url))
+        other.wait_for_selector(".answer")
+        assert "mayor" not in other.inner_text("body")
+        assert "could not be proved" in other.inner_text("[role=alert]")
+    for broken in ("#answer=", "#answer=%%%", "#answer=e30"):
+        assert "damaged" in opened(f"/{broken}").inner_text(".turn [role=alert]")
+    gone = {"text": FACT, "revision": "0" * 64, "cited": True}
+    other = opened(page.evaluate(forge, gone).removeprefix(site.url))
+    other.wait_for_selector(".turn [role=alert]")
+    assert "no longer here" in other.inner_text(".turn [role=alert]")
+
+
+def test_copies_of_an_answer(opened: Open, site: Site) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+
+    def copied(name: str) -> str:
+        page.click(f"text={name}")
+        expect(page.locator(".actions [role=status]")).to_have_text("Copied.")
+        page.evaluate("document.querySelector('.actions [role=status]').textContent = ''")
+        found: str = page.evaluate("navigator.clipboard.readText()")
+        return found
+
+    place = f"/articles/ferry@{site.system.library.article('ferry').revision}#char=0,53"
+    text = copied("Copy text")
+    assert f"{FACT} [1]" in text
+    assert f"[1] “{FACT}” A ferry for Ostrel, 2019-05-04" in text
+    assert site.url + place in text
+    markdown = copied("Copy Markdown")
+    assert f"{FACT}[^1]" in markdown
+    assert re.search(r"^\[\^1\]: “.*” \[A ferry for Ostrel, 2019-05-04\]\(http.*\)$", markdown, re.M)
+    assert json.loads(copied("Copy JSON"))["citations"][0]["cited_text"] == FACT
+    page.goto(site.url + place)
+    page.wait_for_selector("mark")
+    assert page.text_content("mark") == FACT
+
+
+def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(opened: Open, tmp_path: Path) -> None:
+    files = [tmp_path / "mill.txt", tmp_path / "empty.txt"]
+    files[0].write_text("The mill\n\nJonas Lind built the mill of Norham in 1877.", encoding="utf-8")
+    files[1].write_text("", encoding="utf-8")
+    page = opened("/articles")
+    page.click("text=Add articles")
+    page.set_input_files("#files", [str(file) for file in files])
+    page.wait_for_selector(".outcomes .refused")
+    assert "mill.txt: added" in page.inner_text(".outcomes")
+    assert re.search(r"empty\.txt: refused \(.+\)", page.inner_text(".outcomes"))
+    expect(page.locator(".articles li")).to_have_count(2)
+    page.click("text=Or paste a text")
+    page.fill("#title", "A well")
+    page.fill("#text", "The well of Norham is 40 metres deep.")
+    page.click("text=Add this text")
+    expect(page.locator(".articles li")).to_have_count(3)
+    assert page.inner_text("main > .lead") == "3 articles"
+    page.evaluate("""() => {
+        const data = new DataTransfer();
+        data.items.add(new File(["# A tower\\n\\nThe tower fell in 1901."], "tower.md", { type: "text/markdown" }));
+        document.querySelector(".zone").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+    }""")
+    expect(page.locator(".articles li")).to_have_count(4)
+    page.click("text=Ask about them")
+    ask(page, "How deep is the well of Norham?")
+    assert page.locator(".cite").count() == 1
+
+
+def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site: Site) -> None:
+    put(site, id="mill", title="The mill of Norham", text="It burned.")
+    page = opened("/articles")
+    page.fill("[name=words]", "mill")
+    page.fill("[name=from]", "2019-01-01")
+    page.fill("[name=publisher]", "P")
+    page.click("text=Find")
+    assert page.locator(".articles li").count() == 1
+    assert page.input_value("[name=words]") == "mill"
+    assert "Published(since='2019-01-01', until=None)" in str(site.system.library.listed)
+    assert "Is(field='publisher', values=('P',))" in str(site.system.library.listed)
+    page.click("text=Remove")
+    assert page.evaluate("document.activeElement.textContent") == "Keep it"
+    page.keyboard.press("Escape")
+    assert page.locator("dialog").count() == 0
+    page.click("text=Remove")
+    page.click("text=Remove it")
+    page.wait_for_selector(".outcomes li")
+    assert "The mill of Norham: removed" in page.inner_text(".outcomes")
+    assert sorted(site.system.library.held) == ["ferry"]
+    assert page.inner_text("#list") == "No article fits. Take a word or a filter away."
+
+
+def test_revisions_of_an_article(opened: Open, site: Site) -> None:
+    first = site.system.library.article("ferry")
+    put(site, **FERRY | {"text": FERRY["text"].replace("forty", "fifty")})
+    page = opened("/articles/ferry")
+    page.click("text=what changed")
+    assert (page.inner_text("del"), page.inner_text("ins")) == (
+        "🚢 It carries forty cars.",
+        "🚢 It carries fifty cars.",
+    )
+    page.click("text=the earlier one")
+    assert "earlier revision" in page.inner_text(".note")
+    assert first.revision in page.inner_text(".revision")
+
+
+def test_an_empty_library_says_what_to_do(opened: Open, site: Site) -> None:
+    site.system.library.held.clear()
+    page = opened()
+    page.click("text=add files or text here")
+    assert page.is_visible("#files")
+    assert "There are no articles yet" in page.inner_text("#list")
+
+
+def test_starting_and_going_away(opened: Open, site: Site) -> None:
+    site.system.reasons = ["the index is being made"]
+    page = opened()
+    page.wait_for_selector("#banner:visible")
+    assert "not ready yet: the index is being made" in page.inner_text("#banner")
+    site.system.reasons = []
+    page.wait_for_selector("#banner", state="hidden")
+    page.context.set_offline(True)
+    ask(page, "When was the first crossing?")
+    assert "cannot be reached" in page.inner_text("[role=alert]")
+    page.wait_for_selector("#banner:visible")
+    page.context.set_offline(False)
+    page.wait_for_selector("#banner", state="hidden")
+    page.click("text=Try again")
+    page.wait_for_selector(".cite")
+    assert page.locator(".turn").count() == 1
+
+
+def test_errors_before_and_amid_an_answer(opened: Open, site: Site) -> None:
+    page = opened()
+    for script in ([failing(LibraryError)], [Delta("A beginning"), failing(LibraryError)]):
+        site.system.script = script
+        ask(page, "When?")
+        assert "mend it" in page.locator("[role=alert]").last.inner_text()
+        assert "A beginning" not in page.inner_text("#log")
+    assert page.locator("text=Try again").count() == 2
+
+
+def test_without_a_script_it_answers_all_the_same(opened: Open) -> None:
+    page = opened("/", java_script_enabled=False)
+    page.fill("#q", "When was the first crossing?")
+    page.press("#q", "Enter")
+    page.wait_for_selector(".answer")
+    page.click("ol.quotes a >> nth=0")
+    assert page.inner_text("mark") == FACT
+    scripted = opened("/?q=When+was+the+first+crossing%3F")
+    scripted.wait_for_selector(".turn .cite")
+    assert scripted.locator(".answer").count() == 1
+
+
+def test_long_answers_and_right_to_left_text_stay_in_the_window(opened: Open, site: Site) -> None:
+    arabic = put(site, id="rtl", title="عنوان طويل جدا", text="افتتح الجسر في عام 1931 🚢. " * 200 + "W" * 600)
+    says(site, arabic, *[Span(26 * n, 26 * n + 20) for n in range(60)], Span(26 * 200 - 30, 26 * 200 + 500))
+    for size in SIZES.values():
+        page = opened("/", viewport=size)
+        ask(page, "متى افتتح الجسر؟" * 20)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.eval_on_selector(".answer", "e => getComputedStyle(e).direction") == "rtl"
+        page.click(".cite >> nth=40")
+        page.wait_for_selector("#source mark")
+        assert page.evaluate("document.querySelector('#source').scrollWidth <= innerWidth")
+        box = page.locator("#source mark").bounding_box()
+        assert 0 < box["y"] < size["height"]
+
+
+def test_marks_are_the_quote_for_a_thousand_quotes(opened: Open, site: Site) -> None:
+    """With emoji, joined emoji, combining marks and right-to-left text, as Python cuts them."""
+    draw = random.Random(7)
+    alphabet = [
+        "a",
+        "é",
+        "e\u0301",
+        "🚢",
+        "👩‍👩‍👧",
+        "🇨🇭",
+        "ש",
+        "ל",
+        "ا",
+        "ب",
+        "漢",
+        "\n",
+        " ",
+        "x",
+        "\u200f",
+        "𝔊",
+        "ﬁ",
+        "<b>",
+    ]
+    places = []
+    for n in range(1000):
+        text = "A" + "".join(draw.choice(alphabet) for _ in range(draw.randint(10, 80))) + "Z"
+        article = Article(f"a{n}", f"T{n}", text)
+        site.system.library.held[article.id] = {article.revision: article}
+        start = draw.randrange(len(text) - 1)
+        span = Span(start, draw.randint(start + 1, len(text)))
+        places.append(citation_out(says(site, article, span).citations[0]))
+    page = opened()
+    got = page.evaluate(
+        """async (places) => {
+            const { openArticle } = await import("/static/source.js");
+            const { drawAnswer } = await import("/static/answer.js");
+            const found = [];
+            for (const place of places) {
+                await openArticle(place, null);
+                const text = place.cited_text;
+                const answer = { text, citations: [{ ...place, answer_start: 0, answer_end: Array.from(text).length }],
+                    passages: [], confidence: 1, status: "answered", short: null };
+                const shown = document.querySelector("#source .text").textContent;
+                found.push([document.querySelector("#source mark").textContent, shown,
+                    drawAnswer(answer).querySelector("mark").textContent]);
+            }
+            return found;
+        }""",
+        places,
+    )
+    for place, (marked, whole, quoted) in zip(places, got, strict=True):
+        assert marked == quoted == place["cited_text"]
+        assert whole == site.system.library.article(place["article_id"]).text
+
+
+HOSTILE = [
+    "<script>document.title='hacked'</script>",
+    "<img src=x onerror=\"document.title='hacked'\">",
+    "<svg onload=document.title='hacked'>",
+    "javascript:document.title='hacked'",
+    "\"><iframe srcdoc='<script>top.document.title=1</script>'>",
+    "'-alert(1)-'",
+    "</title><script>alert(1)</script>",
+    "<a href=//evil.example/x>x</a>",
+    "![x](https://evil.example/p.png)",
+    "<style>@import '//evil.example/x.css'</style>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<base href=//evil.example>",
+    "data:text/html,<script>alert(1)</script>",
+    "{{constructor.constructor('alert(1)')()}}",
+    "</p></main><form action=//evil.example><button>Ask</button>",
+    "\u202e<script>alert(1)</script>",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "<math><mtext><script>alert(1)</script>",
+    "vbscript:msgbox(1)",
+]
+
+
+def test_three_hundred_hostile_texts_are_only_texts(opened: Open, site: Site) -> None:
+    """Titles, texts, addresses, publishers and questions; ``opened`` fails on a dialog or a foreign request."""
+    made = [f"{one} {n}" for n in range(15) for one in HOSTILE]
+    assert len(made) == 300
+    passages = []
+    for n, one in enumerate(made):
+        article = Article(f"h{n}{one}", one, f"{one} is told.", url=one, publisher=one)
+        site.system.library.held[article.id] = {article.revision: article}
+        passages.append(Passage(whole_chunk(article), 1.0))
+    site.system.script = answered("q", passages, [(p, Span(0, len(p.chunk.text) - 9)) for p in passages])
+    page = opened()
+    ask(page, HOSTILE[0])
+    assert page.locator("ol.quotes mark").all_inner_texts()[:20] == [f"{one} 0" for one in HOSTILE]
+    for n in range(len(HOSTILE)):
+        page.locator(".cite").nth(n).click()
+        expect(page.locator("#source mark")).to_have_text(f"{HOSTILE[n]} 0")
+        page.keyboard.press("Escape")
+    for path in (
+        "/articles",
+        f"/articles/{'h1%3Cimg%20src%3Dx%20onerror%3D%22document.title%3D%27hacked%27%22%3E%200'}",
+    ):
+        other = opened(path)
+        assert (
+            other.evaluate("document.querySelectorAll('main img, main svg, main iframe, main style, main base').length")
+            == 0
+        )
+        assert "hacked" not in other.title() or other.title().startswith("<img")
+    assert page.title() == "Quotewell"
+    inside = (
+        "document.querySelectorAll('main script, aside script, main img, aside img, iframe, #log form, base').length"
+    )
+    assert page.evaluate(inside) == 0
+    links = page.evaluate("[...document.querySelectorAll('a')].map((a) => a.protocol)")
+    assert set(links) == {"http:"}
+
+
+def test_nothing_of_axe_s_to_mend(opened: Open, site: Site) -> None:
+    axe = pytest.importorskip("axe_playwright_python")
+    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    put(site, **FERRY | {"text": FERRY["text"] + " It is new."})
+
+    def check(page: Any, state: str) -> None:
+        page.evaluate(script)
+        found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]))")
+        assert found == [], (state, found)
+
+    for size in SIZES.values():
+        for scheme in ("light", "dark"):
+            given: dict[str, Any] = {"viewport": size, "color_scheme": scheme, "reduced_motion": "reduce"}
+            page = opened("/", **given)
+            check(page, "home")
+            site.system.script = None
+            ask(page, "nothing")
+            check(page, "declined")
+            says(site, site.system.library.article("ferry"), Span(0, 53), Span(54, 78), short="3 May")
+            ask(page, "When?")
+            page.click(".sure >> nth=-1")
+            check(page, "answer")
+            page.locator(".cite").last.focus()
+            check(page, "card")
+            page.locator(".cite").last.click()
+            page.wait_for_selector("#source mark")
+            check(page, "article beside")
+            says(site, site.system.library.article("ferry"), Span(0, 53), Span(54, 78), status="conflicting")
+            page.keyboard.press("Escape")
+            ask(page, "When?")
+            check(page, "conflict")
+            for path in ("/articles", "/articles/ferry?char=0,53", "/docs", "/nowhere"):
+                other = opened(path, **given)
+                if path == "/articles":
+                    other.click("text=Add articles")
+                    other.click("text=Remove")
+                check(other, path)
+
+
+def test_it_is_quick_and_stands_still(opened: Open, site: Site) -> None:
+    """First paint and readiness on the loopback, an article of 200,000 characters at its mark, and no layout shift."""
+    long = put(
+        site, id="long", title="Long", text="A word and another, so it goes on and on.\n" * 4900 + "The end is here."
+    )
+    opened().close()  # the first page of a browser pays for its start
+    page = opened()
+    page.wait_for_timeout(200)
+    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    usable = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    page.evaluate("""() => { window.shift = 0; new PerformanceObserver((list) => {
+        for (const one of list.getEntries()) if (!one.hadRecentInput) window.shift += one.value;
+    }).observe({ type: "layout-shift", buffered: true }); }""")
+    says(site, long, *[Span(42 * n, 42 * n + 41) for n in range(30)], Span(len(long.text) - 16, len(long.text)))
+    ask(page, "When?")
+    took = page.evaluate(
+        """async ([revision, end]) => {
+        const { openArticle } = await import("/static/source.js");
+        const began = performance.now();
+        await openArticle({ article_id: "long", revision, start_char_index: end - 16, end_char_index: end }, null);
+        document.querySelector("#source mark").getBoundingClientRect();
+        return performance.now() - began;
+    }""",
+        [long.revision, len(long.text)],
+    )
+    box = page.locator("#source mark").bounding_box()
+    assert 0 < box["y"] < 720
+    shift = page.evaluate("window.shift")
+    print(f"first paint {painted:.0f} ms, usable {usable:.0f} ms, long article {took:.0f} ms, layout shift {shift:.4f}")
+    assert painted <= 300
+    assert usable <= 500
+    assert took <= 300
+    assert shift < 0.1
+
+
+def test_all_of_it_is_small() -> None:
+    folder = Path(__file__).parents[2] / "api" / "static"
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 150_000
