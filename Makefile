@@ -10,7 +10,7 @@ SCALE ?= ../shared/data
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted e2e-openwebui small-model followups bench bench-reader bench-scale duplicates models fit reader faults proof
+.PHONY: help run test check eval gate baseline planted e2e-openwebui small-model followups bench bench-reader bench-scale duplicates models fit reader ship-reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -81,11 +81,14 @@ duplicates: $(TRAIN) ## are copies of real texts found among the others, and not
 models: $(TRAIN) ## make the built-in model anew in rag/models/
 	$(BIN)/python -m rag.training.embedder --calibrate $(or $(wildcard $(CALIBRATE)),seeds)
 
-fit: $(TRAIN) ## fit the weights by which the answerer chooses and declines
-	$(BIN)/python -m rag.training.extractive
+fit: $(TRAIN) ## fit the weights by which an answer is chosen and declined, to articles that the reader has not seen
+	$(BIN)/python -m rag.training.answerer
 
 reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours, resumable
 	$(BIN)/python -m rag.training.reader
+
+ship-reader: $(TRAIN) ## make rag/models/reader/ of the last checkpoint of make reader: then make fit
+	$(BIN)/python -m rag.training.ship_reader
 
 faults: $(READY) ## 500 kills, 1,000 flipped bits, 10,000 operations side by side: half an hour
 	QUOTEWELL_TEST_KILLS=500 QUOTEWELL_TEST_CHUNKS=10000 QUOTEWELL_TEST_FLIPS=1000 QUOTEWELL_TEST_OPERATIONS=10000 \

@@ -65,7 +65,7 @@ class Sentence:
 
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, Matrix]:
-    """Fitted by ``make fit``: two linear models over FEATURES; the last of each is the intercept."""
+    """Fitted by ``rag.training.extractive``: two linear models over FEATURES; the last of each is the intercept."""
     stored = json.loads(Path(__file__).with_name("extractive.json").read_text(encoding="utf-8"))
     names = (*FEATURES, "intercept")
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 from rag.answerers.candidates import FEATURES, Candidate, candidates, plain
 from rag.answerers.evidence import DECLINED, kind_asked
 from rag.answerers.parts import parts
+from rag.answerers.reasons import asks_why, with_reason
 from rag.citations import cite
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
 from rag.words import STOPWORDS, stems, words
@@ -117,22 +119,30 @@ class ReadingAnswerer:
         status: Status = "conflicting" if any(len(one.sides) > 1 for one in known) else "answered"
         if len(known) < len(asked):
             status = "partial"
-        short = "; ".join(dict.fromkeys(one.sides[0].text for one in known))
+        short = "; ".join(dict.fromkeys(one.short for one in known if one.short)) or None
         sure = min(one.sure for one in known)
         yield Answer(question, status, text, short, tuple(citations), consulted, sure)
 
     def _ask(self, question: str, passages: Sequence[Passage]) -> _Part:
         ranked = rank(candidates(question, passages, self._reader))
         if not ranked.found:
-            return _Part(ranked, (), 0.0)
-        return _Part(ranked, (ranked.found[0], *_rivals(question, ranked, passages)), confidence(ranked.row))
+            return _Part(ranked, (), None, 0.0)
+        first, sure = ranked.found[0], confidence(ranked.row)
+        if asks_why(question):
+            told = with_reason(first.sentences, passages[first.passage])
+            short = first.text if told == first.sentences else None
+            return _Part(ranked, (replace(first, sentences=told),), short, sure)
+        return _Part(ranked, (first, *_rivals(question, ranked, passages)), first.text, sure)
 
 
 class _Part(NamedTuple):
-    """One thing that was asked: what may answer it, which of them do, each against the other, and how sure that is."""
+    """One thing that was asked: what may answer it, which of them do, each against the other, and how sure that is.
+
+    ``short`` is None where no few words of the sentences are the answer."""
 
     ranked: Ranked
     sides: tuple[Candidate, ...]
+    short: str | None
     sure: float
 
 
@@ -153,8 +163,8 @@ def _told(citation: Citation, before: Sequence[Citation]) -> bool:
 def _statements(
     side: Candidate, ranked: Ranked, passages: Sequence[Passage], at: int, count: int
 ) -> Iterator[tuple[str, list[Citation]]]:
-    """The sentences of a candidate, each with its citation; the first with those of the articles that agree."""
-    for n, sentence in enumerate(side.sentences):
+    """The sentences of a candidate, each with its citation; that of its span with those of the articles that agree."""
+    for sentence in side.sentences:
         passage = passages[side.passage]
         sentence_text = Span(sentence.start - passage.chunk.span.start, sentence.end - passage.chunk.span.start).of(
             passage.chunk.text
@@ -162,7 +172,7 @@ def _statements(
         piece = f" {sentence_text}" if at else sentence_text
         span = Span(at + len(piece) - len(sentence_text), at + len(piece))
         places = [(passage, sentence)]
-        if n == 0:
+        if sentence.start <= side.span.start < sentence.end:
             places += [(passages[one.passage], one.sentences[0]) for one in _agreeing(side, ranked, passages)]
         cited = [cite(p, s, number=count + m, answer_span=span) for m, (p, s) in enumerate(places, start=1)]
         at, count = at + len(piece), count + len(cited)

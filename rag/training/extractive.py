@@ -1,4 +1,4 @@
-"""Fits ``rag/answerers/extractive.json``: ``make fit``.
+"""Fits ``rag/answerers/extractive.json``: ``python -m rag.training.extractive``.
 
 Two linear models over ``evidence.FEATURES``: ``choice``, a conditional logit, tells which of a question's sentences
 answers; ``confidence``, a logistic regression over the sentences so chosen, how likely the chosen one is right

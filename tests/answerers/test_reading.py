@@ -243,3 +243,25 @@ def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
     found = candidates("When was the bridge opened?", [near, far], Noting({"4 May 1931": 5.0}))
     assert seen == [BRIDGE]
     assert [one.passage for one in found] == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "told", "short"),
+    [
+        ("It shut the bridge. Inspectors found cracks.", "shut", "It shut the bridge. Inspectors found cracks.", None),
+        ("Cracks were found. It therefore shut the bridge. All is well.", "shut",
+         "Cracks were found. It therefore shut the bridge.", None),
+        ("Cracks were found. It shut the bridge.\n\nRain fell.", "shut",
+         "Cracks were found. It shut the bridge.", None),
+        ("Cracks were found. It shut the bridge because of ice. Rain fell.", "ice",
+         "It shut the bridge because of ice.", "ice"),
+    ],
+)  # fmt: skip
+def test_a_why_answer_has_the_sentence_that_gives_the_reason(
+    text: str, span: str, told: str, short: str | None
+) -> None:
+    _, answer = ask("Why was the bridge shut?", {span: 5.0}, passage(text, start=50))
+    assert (answer.text, answer.short) == (told, short)
+    assert " ".join(c.quote for c in answer.citations) == told
+    _, plain_answer = ask("What was shut?", {span: 5.0}, passage(text))
+    assert len(plain_answer.citations) == 1
