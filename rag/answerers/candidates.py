@@ -62,8 +62,8 @@ class Candidate:
 
 
 def plain(text: str) -> str:
-    """The words of a short answer in lower case, without articles; figures without their commas."""
-    joined = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    """The words of a short answer in lower case, without articles; figures without their commas, fractions whole."""
+    joined = re.sub(r"(?<=\d)\.(?=\d)", "_", re.sub(r"(?<=\d),(?=\d{3})", "", text))
     return " ".join(word for word in words(joined) if word not in _ARTICLES)
 
 

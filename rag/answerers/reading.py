@@ -110,7 +110,8 @@ class ReadingAnswerer:
         citations: list[Citation] = []
         for one in known:
             for side in one.sides:
-                for piece, cited in _statements(side, one.ranked, passages, len(text), len(citations)):
+                alike = _agreeing(side, one.ranked, passages) if one.short else []
+                for piece, cited in _statements(side, alike, passages, len(text), len(citations)):
                     if text and all(_told(c, citations) for c in cited):
                         continue
                     text += piece
@@ -161,9 +162,9 @@ def _told(citation: Citation, before: Sequence[Citation]) -> bool:
 
 
 def _statements(
-    side: Candidate, ranked: Ranked, passages: Sequence[Passage], at: int, count: int
+    side: Candidate, alike: Sequence[Candidate], passages: Sequence[Passage], at: int, count: int
 ) -> Iterator[tuple[str, list[Citation]]]:
-    """The sentences of a candidate, each with its citation; that of its span with those of the articles that agree."""
+    """The sentences of a candidate, each with its citation; that of its span with those of ``alike``."""
     for sentence in side.sentences:
         passage = passages[side.passage]
         sentence_text = Span(sentence.start - passage.chunk.span.start, sentence.end - passage.chunk.span.start).of(
@@ -173,7 +174,7 @@ def _statements(
         span = Span(at + len(piece) - len(sentence_text), at + len(piece))
         places = [(passage, sentence)]
         if sentence.start <= side.span.start < sentence.end:
-            places += [(passages[one.passage], one.sentences[0]) for one in _agreeing(side, ranked, passages)]
+            places += [(passages[one.passage], one.sentences[0]) for one in alike]
         cited = [cite(p, s, number=count + m, answer_span=span) for m, (p, s) in enumerate(places, start=1)]
         at, count = at + len(piece), count + len(cited)
         yield piece, cited

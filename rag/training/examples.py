@@ -81,6 +81,11 @@ def load(data: Path) -> list[Source]:
     ]
 
 
+def development(data: Path) -> list[Group]:
+    """Articles of half of SQuAD 2.0's development set, in their order there: no example of them is ever trained on."""
+    return _squad(_json(data / "squad2_dev_half/dev-v2.0.json.zst"), titled=True)
+
+
 def parted(sources: list[Source], held: bool) -> list[Source]:
     """The sources without what is held out of training, or that alone: every twelfth article of those with a title."""
     chosen = []

@@ -232,6 +232,11 @@ def test_the_stored_weights_are_for_the_features_that_there_are() -> None:
     assert set(stored["confidence"]) == {*SURENESS, "intercept"}
 
 
+def test_fractions_are_no_pieces() -> None:
+    assert not agree("4.3 million crowns", "3.2 million to 4.1 million crowns")
+    assert agree("4.1 million", "4.1 million crowns")
+
+
 def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
     class Noting(Pointing):
         def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
