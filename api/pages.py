@@ -69,15 +69,15 @@ def _form(question: str) -> Markup:
     )
 
 
-def home_page(articles: int, titles: Sequence[str] = ()) -> Markup:
-    """What is shown before a question: how many articles, and some of their titles."""
+def home_page(articles: int, some: Sequence[Article] = ()) -> Markup:
+    """What is shown before a question: how many articles, and ``some`` of them."""
     if not articles:
         return page("Quotewell", _empty(), scripts=["page.js"])
     count = "1 article" if articles == 1 else f"{articles:,} articles"
-    named = [title for title in titles if title]
+    named = [article for article in some if article.title]
     more = [
         el("h2", "They are about"),
-        el("ul", *(el("li", title, dir="auto") for title in named), class_="plain"),
+        el("ul", *(el("li", _title(article)) for article in named), class_="plain"),
         el("p", el("a", "All articles", href="/articles"), class_="small"),
     ]
     return page(
@@ -160,11 +160,15 @@ def _row(article: Article) -> Markup:
     details = " · ".join(part for part in (article.publisher, (article.published_at or "")[:10], article.id) if part)
     return el(
         "li",
-        el("a", article.title or "Untitled", href=_article_link(article.id, article.revision), dir="auto"),
+        _title(article),
         el("span", details, class_="small", dir="auto"),
         data_id=article.id,
         data_title=article.title or article.id,
     )
+
+
+def _title(article: Article) -> Markup:
+    return el("a", article.title or "Untitled", href=_article_link(article.id, article.revision), dir="auto")
 
 
 def article_page(article: Article, revisions: Sequence[Article], span: Span | None) -> Markup:

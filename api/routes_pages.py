@@ -32,7 +32,7 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 def home(system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
     articles = system.library.stats().articles
     if q is None:
-        return HTMLResponse(pages.home_page(articles, [one.title for one in system.library.articles(limit=_TITLES)]))
+        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES)))
     try:
         answer = whole(system.ask(q))
     except QuestionError as err:
