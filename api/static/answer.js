@@ -134,13 +134,13 @@ function quoted(citation) {
   );
 }
 
-/** Passages that were read but are not quoted. */
+/** Passages that were found but are not quoted. */
 function consulted(answer) {
   const inside = (passage, one) =>
     one.article_id === passage.article_id && one.start_char_index < passage.end_char_index && passage.start_char_index < one.end_char_index;
   const rest = answer.passages.filter((passage) => !answer.citations.some((one) => inside(passage, one)));
   if (!rest.length) return null;
-  const count = rest.length === 1 ? "1 more passage was read, not quoted" : `${rest.length} more passages were read, not quoted`;
+  const count = rest.length === 1 ? "1 more passage was found, not quoted" : `${rest.length} more passages were found, not quoted`;
   return el("details", { class: "consulted" }, el("summary", {}, count), el("ul", { class: "quotes" }, ...rest.map(passageOf)));
 }
 

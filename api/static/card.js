@@ -1,18 +1,29 @@
 // The quote behind a mark, shown while the mark is pointed at or has the focus.
-import { day, el } from "./dom.js";
+import { call, day, el } from "./dom.js";
 
 const shown = el("div", { id: "card", role: "tooltip", hidden: true });
 document.getElementById("main").append(shown);
 let mine = null;
+const publishers = new Map();
+
+/** The publisher of a citation's revision; "" where it has none, or none can be learnt. */
+async function publisherOf({ article_id: id, revision }) {
+  const { revisions } = await (await call(`/api/revisions/${encodeURIComponent(id)}`)).json();
+  return revisions.find((one) => one.revision === revision)?.publisher ?? "";
+}
 
 export function card(mark, citation) {
   const show = () => {
     mine = mark;
-    const place = [citation.title || "Untitled", citation.publisher, day(citation.published_at)].filter(Boolean);
-    shown.replaceChildren(
-      el("p", { dir: "auto" }, `“${citation.cited_text}”`),
-      el("p", { class: "small", dir: "auto" }, place.join(" · ")),
-    );
+    const place = el("p", { class: "small", dir: "auto" });
+    const tell = (publisher) => {
+      place.textContent = [citation.title || "Untitled", publisher, day(citation.published_at)].filter(Boolean).join(" · ");
+    };
+    tell("");
+    const key = `${citation.article_id}@${citation.revision}`;
+    if (!publishers.has(key)) publishers.set(key, publisherOf(citation).catch(() => ""));
+    publishers.get(key).then(tell);
+    shown.replaceChildren(el("p", { dir: "auto" }, `“${citation.cited_text}”`), place);
     shown.hidden = false;
     mark.setAttribute("aria-describedby", "card");
     const at = mark.getBoundingClientRect();

@@ -57,11 +57,11 @@ def test_asking_following_a_mark_and_coming_back(opened: Open, site: Site) -> No
     assert page.inner_text(".question") == "When was the first crossing?"
     assert page.inner_text(".answer").startswith(FACT)
     assert page.inner_text("ol.quotes mark") == FACT
-    assert "1 more passage was read, not quoted" in page.inner_text(".consulted summary")
+    assert "1 more passage was found, not quoted" in page.inner_text(".consulted summary")
     mark = page.locator(".cite")
     mark.hover()
     assert page.inner_text("#card p >> nth=0") == f"“{FACT}”"
-    assert page.inner_text("#card .small") == "A ferry for Ostrel · 2019-05-04"
+    expect(page.locator("#card .small")).to_have_text("A ferry for Ostrel · The Marn Messenger · 2019-05-04")
     page.mouse.move(0, 0)
     assert page.is_hidden("#card")
     mark.focus()
