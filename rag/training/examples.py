@@ -68,9 +68,14 @@ def load(data: Path) -> list[Source]:
     return [
         Source("squad_train_subset", "CC BY-SA 4.0", _squad(_json(data / squad), titled=True)),
         Source("squadshifts new_wiki", "CC BY 4.0", _squad(_json(data / shifts.format("new_wiki")), titled=True)),
-        Source("squadshifts reddit", "CC BY 4.0", _squad(_json(data / shifts.format("reddit")))),
-        Source("squadshifts amazon", "CC BY 4.0", _merged(_squad(_json(data / shifts.format("amazon_reviews"))))),
-        Source("qamr", "MIT", _qamr(data / "qamr"), share=6000),
+        Source("squadshifts reddit", "CC BY 4.0", _squad(_json(data / shifts.format("reddit"))), share=6000),
+        Source(
+            "squadshifts amazon",
+            "CC BY 4.0",
+            _merged(_squad(_json(data / shifts.format("amazon_reviews")))),
+            share=6000,
+        ),
+        Source("qamr", "MIT", _qamr(data / "qamr"), share=8000),
         Source("timeqa", "BSD-3-Clause", _timeqa(data / "timeqa")),
         Source("covidqa", "Apache-2.0", _covidqa(data / "covidqa")),
         Source("policyqa", "MIT", [*policy[0], *policy[1]], share=1500),
@@ -188,7 +193,10 @@ def _qamr(folder: Path) -> list[Group]:
 def _timeqa(folder: Path) -> list[Group]:
     """Questions about a time, over the paragraphs of one article; the set's text is tokenised, and joined here."""
     groups = []
-    for article in _json(folder / "dataset__human_annotated_train.json.zst"):
+    articles = [
+        one for part in ("train", "test") for one in _json(folder / f"dataset__human_annotated_{part}.json.zst")
+    ]
+    for article in articles:
         joined = [_joined(paragraph.split()) for paragraph in article["paras"]]
         starts = [_token_starts(paragraph) for paragraph in article["paras"]]
         group = Group([text for text, _ in joined])

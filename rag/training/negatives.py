@@ -14,6 +14,7 @@ from typing import Any
 
 from rag.chunks import sentences
 from rag.training.examples import Example, Group
+from rag.training.neighbours import neighbours
 from rag.training.wordnet import contrasts, forms
 from rag.types import Span
 from rag.words import STOPWORDS, content_words
@@ -181,6 +182,29 @@ def renamed(example: Example, elsewhere: str, rng: random.Random) -> Example | N
     return replace(moved_to, question=question, title=title, kind="renamed")
 
 
+def reworded(example: Example, rng: random.Random, common: Set[str]) -> Example | None:
+    """Question and passage with another word, number or year for one they share: odd, and still answered.
+
+    Without these an odd word in a question would by itself tell that it has no answer.
+    """
+    choices: list[tuple[str, list[str]]] = []
+    for old in (*_YEAR.findall(example.question), *_NUMBER.findall(example.question)):
+        if old.isdigit():
+            choices.append((old, [str(int(old) + off) for off in _YEARS_OFF if int(old) + off > 0]))
+    for old in _WORD.findall(example.question):
+        if _plain_word(old):
+            choices.append((old, _opposites(old, common) + _sisters(old, common)))
+    choices = [(old, new) for old, new in choices if new and _whole(old).search(example.passage)]
+    if not choices:
+        return None
+    old, others = rng.choice(choices)
+    new = rng.choice(others)
+    made = _replaced(example, old, new)
+    if _whole(new).search(example.passage) or len(made.answers) < len(example.answers):
+        return None
+    return replace(made, question=_whole(old).sub(lambda _: new, example.question), kind="reworded")
+
+
 def _replaced(example: Example, old: str, new: str) -> Example:
     """``old`` of the passage replaced, and answers moved along; those that it touches are left out."""
     places = [match.span() for match in _whole(old).finditer(example.passage)]
@@ -244,7 +268,9 @@ def _opposites(word: str, common: Set[str]) -> list[str]:
 
 
 def _sisters(word: str, common: Set[str]) -> list[str]:
-    return [new for new in contrasts(word, opposite=False) if new in common]
+    """Other kinds of the same, and words that stand in its place elsewhere: as many of each where there are."""
+    near = [new for new in neighbours(word) if new in common]
+    return near + [new for new in contrasts(word, opposite=False) if new in common][: max(6, len(near))]
 
 
 def _plain_word(word: str) -> bool:

@@ -31,12 +31,12 @@ def main() -> None:
     parser.add_argument("--last", action="store_true", help="the last weights, not their moving average")
     parser.add_argument("--fp32", action="store_true", help="leave it in fp32, to compare")
     given = parser.parse_args()
-    model = untrained(attention="eager")
+    model = untrained()
     state = torch.load(given.checkpoint, weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"])
     if not given.last:
         with torch.no_grad():
-            torch._foreach_copy_(list(model.parameters()), state["average"])
+            torch._foreach_copy_(model.trained(), state["average"])
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         made = export(model, ["edges", "answer"], Path(folder))

@@ -80,6 +80,15 @@ def sisters(lemma: str, part: str) -> tuple[str, ...]:
     return _single(found, lemma)[:_SISTERS]
 
 
+@lru_cache(maxsize=100_000)
+def synonyms(lemma: str, part: str) -> frozenset[str]:
+    """Words that in some sense say the same, or nearly (costly: expensive)."""
+    net = _part(part)
+    numbers = net.senses.get(lemma, [])
+    near = [other for number in numbers for other in net.linked(number, _LIKE)]
+    return frozenset(word for number in [*numbers, *near] for word in net.words[number])
+
+
 def _single(found: list[str], lemma: str) -> tuple[str, ...]:
     return tuple(word for word in dict.fromkeys(found) if word.isalpha() and word != lemma)
 
@@ -108,6 +117,13 @@ def inflected(lemma: str, tag: str) -> str | None:
 
     found = getInflection(lemma, tag=tag)
     return found[0] if found else None
+
+
+@lru_cache(maxsize=100_000)
+def alike(one: str, other: str) -> bool:
+    """Whether two words of running text may say the same."""
+    lemmas = {(part, lemma) for part, lemma, _ in forms(other)}
+    return any(other_lemma in synonyms(lemma, part) for part, lemma, _ in forms(one) for _, other_lemma in lemmas)
 
 
 @lru_cache(maxsize=100_000)

@@ -6,16 +6,32 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
+import numpy as np
 import pytest
 
+from rag.answerers import reading
 from rag.answerers.candidates import FEATURES, candidates, plain
 from rag.answerers.evidence import DECLINED
 from rag.answerers.reading import SURENESS, ReadingAnswerer, agree
 from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
 
+CHOICE = {"span": 0.5, "holds": 0.5, "context": 1.0, "retrieval": 1.5, "behind": -4.5, "lacks_time": -0.5}
+SURE = {"span": 0.3, "holds": 0.3, "context": 1.0, "retrieval": 1.0, "share": 1.0, "intercept": -2.5}
+"""Weights of the tests: those that ship are fitted anew with each reader, and judged by the evaluation suite."""
+
 BRIDGE = "The Ardent Bridge was opened on 4 May 1931 by Queen Maud. It has 1,200 rivets. It carries trains."
 AGREES = "Norham remembers: its bridge opened on 4 May 1931. Crowds came."
 DISAGREES = "The opening of the Ardent Bridge was in 1933, says the council. Few remember it."
+
+
+@pytest.fixture(autouse=True)
+def plain_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = {"choice": (FEATURES, CHOICE), "confidence": (SURENESS, SURE)}
+    rows = {
+        model: np.array([weights.get(name, 0.0) for name in (*names, "intercept")], np.float32)
+        for model, (names, weights) in models.items()
+    }
+    monkeypatch.setattr(reading, "_weights", lambda: rows)
 
 
 class Pointing:
