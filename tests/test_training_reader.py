@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +22,8 @@ from rag.training.examples import Example, Group, Source, _joined, _squad, parte
 from rag.training.negatives import (
     OPPOSITES,
     altered,
+    crossed,
+    denied,
     moved,
     names,
     negated,
@@ -30,6 +33,8 @@ from rag.training.negatives import (
     reworded,
     sister,
     swapped,
+    turned,
+    unheard,
 )
 from rag.training.neighbours import neighbours
 from rag.training.noise import noisy
@@ -190,6 +195,43 @@ def test_reworded_questions_are_still_answered() -> None:
         (new,) = set(example.question.rstrip("?").split()) - set(builder.question.rstrip("?").split())
         assert new in example.passage
         assert new not in PASSAGE
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who defeated Montcalm at Quebec?", "Who was defeated by Montcalm at Quebec?"),
+        ("Which king was betrayed by the council?", "Which king betrayed the council?"),
+        ("Who did Queen Maud betray in 1931?", "Who betrayed Queen Maud in 1931?"),
+        ("When was it opened?", None),
+    ],
+)
+def test_who_did_it_to_whom_is_turned(question: str, expected: str | None) -> None:
+    made = turned(Example(question, PASSAGE, (Span(0, 3),)), random.Random(0))
+    assert (made.question if made else None) == expected
+    assert made is None or made.answers == ()
+
+
+def test_crossed_names_stand_in_each_other_s_place() -> None:
+    example = Example("When did Jonas Lind build it for Queen Maud?", PASSAGE, (Span(32, 42),))
+    assert {e.question for rng in seeds() if (e := crossed(example, rng))} == {
+        "When did Queen Maud build it for Jonas Lind?"
+    }
+    together = Example("What is between Jonas Lind and Queen Maud?", PASSAGE, (Span(32, 42),))
+    assert all(crossed(together, rng) is None for rng in seeds())
+
+
+def test_what_is_denied_answers_only_a_question_that_denies_it() -> None:
+    found = {e.passage for rng in seeds() if (e := denied(ASKED, rng)) and not e.answers}
+    assert found == {PASSAGE.replace("was opened", f"was {no} opened") for no in ("not", "never")}
+    not_so = Example(ASKED.question, PASSAGE.replace("was opened", "was not opened"), (Span(36, 46),))
+    heard = {e.passage for rng in seeds() if (e := denied(not_so, rng))}
+    assert heard == {PASSAGE}
+    both = [e for rng in seeds() if (e := unheard(ASKED, rng))]
+    assert both
+    for example in both:
+        assert [example.passage[a.start : a.end] for a in example.answers] == ["4 May 1931"]
+        assert re.search(r"not|n't|never", example.question)
 
 
 def test_neighbours_are_of_one_form_and_no_synonyms() -> None:

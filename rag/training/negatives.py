@@ -15,7 +15,7 @@ from typing import Any
 from rag.chunks import sentences
 from rag.training.examples import Example, Group
 from rag.training.neighbours import neighbours
-from rag.training.wordnet import contrasts, forms
+from rag.training.wordnet import contrasts, forms, inflected
 from rag.types import Span
 from rag.words import STOPWORDS, content_words
 
@@ -50,7 +50,8 @@ started stopped|start stop|starts stops|strengthen weaken|strengthened weakened|
 strongest weakest|success failure|successful unsuccessful|summer winter|survive perish|survived perished|tall short
 taller shorter|tallest shortest|teacher student|thick thin|top bottom|under over|usual unusual|usually seldom
 valid invalid|visible invisible|war peace|warm cool|wet dry|wide narrow|widest narrowest|with without|world universe
-wrong right
+wrong right|all most|most some|all some|both neither|every no|must may|can cannot|first second|second third|last next
+only also|always sometimes|usually rarely|before during|many some|none some
 """
 OPPOSITES: dict[str, list[str]] = {}
 for _pair in re.split(r"[|\n]", _OPPOSITES.strip()):
@@ -263,8 +264,13 @@ def _instead(example: Example, rng: random.Random, others: Callable[[str], list[
 
 
 def _opposites(word: str, common: Set[str]) -> list[str]:
+    """Its opposites; of an adjective that has none, what is not so."""
     known = OPPOSITES.get(word, [])
-    return known or [new for new in contrasts(word, opposite=True) if new in common] if word not in STOPWORDS else known
+    if known or word in STOPWORDS:
+        return known
+    found = [new for new in contrasts(word, opposite=True) if new in common]
+    adjective = _plain_word(word) and (_formed(word) or ("", ""))[0] == "ADJ"
+    return found or ([f"non-{word}", f"non {word}"] if adjective else [])
 
 
 def _sisters(word: str, common: Set[str]) -> list[str]:
@@ -300,6 +306,84 @@ def negated(example: Example, rng: random.Random) -> Example | None:
         )
     contracted = {"can": "can't", "will": "won't"}.get(word, word + "n't")
     return _unanswered(example, question[: place.start()] + contracted + question[place.end() :], "negated")
+
+
+def denied(example: Example, rng: random.Random) -> Example | None:
+    """The sentence that answers says "not" where it did not, or no longer; only where it has one auxiliary verb."""
+    changed = _denied(example, rng)
+    return changed and replace(changed, answers=(), kind="denied", near=changed.answers[0])
+
+
+def unheard(example: Example, rng: random.Random) -> Example | None:
+    """Question and passage both say "not": what was answered still is."""
+    asked, told = negated(example, rng), _denied(example, rng, removing=False)
+    return replace(told, question=asked.question, kind="unheard") if asked and told else None
+
+
+def _denied(example: Example, rng: random.Random, removing: bool = True) -> Example | None:
+    answer = rng.choice(example.answers)
+    text = example.passage
+    sentence = next((s for s in sentences(text) if s.start <= answer.start and answer.end <= s.end), None)
+    if sentence is None:
+        return None
+    nots = [m.span() for m in re.finditer(r" (?:not|never)\b", text[sentence.start : sentence.end])]
+    verbs = [m.end() for m in _AUXILIARY.finditer(text[sentence.start : sentence.end])]
+    if removing and len(nots) == 1:
+        (start, end), new = nots[0], ""
+    elif not nots and len(verbs) == 1:
+        start, end, new = verbs[0], verbs[0], rng.choice([" not", " not", " never"])
+    else:
+        return None
+    start, end = sentence.start + start, sentence.start + end
+    shift = len(new) - (end - start)
+    answers = []
+    for a in example.answers:
+        if a.end <= start:
+            answers.append(a)
+        elif a.start >= end:
+            answers.append(Span(a.start + shift, a.end + shift))
+    return replace(example, passage=text[:start] + new + text[end:], answers=tuple(answers)) if answers else None
+
+
+_WH = r"^(?P<wh>Who|What|Which [a-z]+|What [a-z]+) "
+_ACTIVE = re.compile(_WH + r"(?P<verb>[a-z]+ed) (?P<whom>(?:the |[A-Z]).+?)\??$")
+_PASSIVE = re.compile(_WH + r"(?:was|were) (?P<verb>[a-z]+ed) by (?P<whom>.+?)\??$")
+_DID = re.compile(_WH + r"did (?P<whom>(?:the )?[A-Z][\w' -]*?) (?P<verb>[a-z]+)(?P<rest> .+?)?\??$")
+
+
+def turned(example: Example, rng: random.Random) -> Example | None:
+    """Who did it to whom, the other way round."""
+    question = example.question
+    if found := _ACTIVE.match(question):
+        made = f"{found['wh']} was {found['verb']} by {found['whom']}?"
+    elif found := _PASSIVE.match(question):
+        made = f"{found['wh']} {found['verb']} {found['whom']}?"
+    elif (found := _DID.match(question)) and (past := inflected(found["verb"], "VBD")):
+        made = f"{found['wh']} {past} {found['whom']}{found['rest'] or ''}?"
+    else:
+        return None
+    return _unanswered(example, made, "turned")
+
+
+def crossed(example: Example, rng: random.Random) -> Example | None:
+    """Two names of the question, or two words of one form, in each other's place; none that are told together."""
+    question = example.question
+    if re.search(r"\b(?:and|or|between|both|with|same|than)\b", question):
+        return None
+    named = names(question, sentence_start=False)
+    plain = [w for w in _WORD.findall(question) if _plain_word(w) and _whole(w).search(example.passage)]
+    pairs = [(a, b) for n, a in enumerate(named) for b in named[n + 1 :] if _apart(a, b)]
+    pairs += [
+        (a, b)
+        for n, a in enumerate(plain)
+        for b in plain[n + 1 :]
+        if a != b and (form := _formed(a)) and form[0] in ("NOUN", "ADJ") and form == _formed(b)
+    ]
+    if not pairs:
+        return None
+    one, other = rng.choice(pairs)
+    both = re.compile(rf"(?<!\w)(?:{re.escape(one)}|{re.escape(other)})(?!\w)")
+    return _unanswered(example, both.sub(lambda m: other if m.group() == one else one, question), "crossed")
 
 
 def removed(example: Example, rng: random.Random) -> Example | None:

@@ -35,6 +35,8 @@ from rag.training.examples import Example, Group, Source, load, parted, sample
 from rag.training.negatives import (
     Lookalikes,
     altered,
+    crossed,
+    denied,
     moved,
     negated,
     opposite,
@@ -43,6 +45,8 @@ from rag.training.negatives import (
     reworded,
     sister,
     swapped,
+    turned,
+    unheard,
 )
 from rag.training.noise import noisy
 from rag.types import Span
@@ -53,18 +57,30 @@ BATCH_TOKENS = 4096
 MASK = 103
 AVERAGED = 8  # how much the shipped average favours the later weights: after n steps it spans about the last n / 8
 _RATES = {
-    "lookalike": 0.3,
+    "lookalike": 0.25,
     "removed": 0.1,
     "swapped": 0.4,
     "opposite": 0.25,
     "sister": 0.3,
     "negated": 0.08,
     "moved": 0.2,
-    "altered": 0.3,
+    "altered": 0.25,
     "renamed": 0.25,
     "reworded": 0.35,
+    "crossed": 0.2,
+    "turned": 0.6,
+    "denied": 0.15,
+    "unheard": 0.06,
 }
-_PLAIN = {"removed": removed, "swapped": swapped, "negated": negated}
+_PLAIN = {
+    "removed": removed,
+    "swapped": swapped,
+    "negated": negated,
+    "crossed": crossed,
+    "turned": turned,
+    "denied": denied,
+    "unheard": unheard,
+}
 _WORDED = {"altered": altered, "opposite": opposite, "sister": sister, "reworded": reworded}
 _COMMON = 5  # times a word stands in the passages, for it to stand in for another
 _REPEATS = 2  # what people asked without an answer is rare, and worth the more
