@@ -295,6 +295,20 @@ def risk_area(confidence: Values, answered: Flags, right: Flags) -> float:
     return float((risk * np.diff(coverage, prepend=0.0)).sum() / coverage[-1])
 
 
+def best_f1(f1: Values, confidence: Values, answered: Flags, answerable: Flags) -> float:
+    """Mean F1 over all questions under the threshold of confidence that is best for it (``best_f1`` of SQuAD 2.0).
+
+    ``f1`` is of what was answered; declining is worth 1 where there is no answer, else 0. NaN without questions.
+    """
+    if not len(f1):
+        return np.nan
+    gains = np.where(answerable, f1, -1.0)[answered]
+    order = np.argsort(-confidence[answered], kind="stable")
+    ends = np.append(np.diff(confidence[answered][order]) != 0, True)[: len(order)]
+    best = np.cumsum(gains[order])[ends].max(initial=0.0)
+    return float((np.count_nonzero(~answerable) + best) / len(f1))
+
+
 # -- confidence ----------------------------------------------------------------------------------
 
 

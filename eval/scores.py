@@ -108,6 +108,8 @@ def statistics_of(columns: Columns) -> dict[str, Statistic]:
             found[name] = Mean(values)
     if "declined" not in columns:
         return found
+    if "answer.f1" in columns:
+        found |= _of_f1(columns)
     times = {name: found.pop(name) for name in list(found) if name.endswith("_ms")}
     return found | _of_abstention(columns) | times
 
@@ -219,6 +221,19 @@ def _of_abstention(columns: Columns) -> dict[str, Statistic]:
         **at,
         "confidence.ece": lambda rows: metrics.calibration_error(sure[answered(rows)], right[answered(rows)]),
     }
+
+
+def _of_f1(columns: Columns) -> dict[str, Statistic]:
+    """F1 where there is an answer, and over all questions under the best threshold: two that rank readers."""
+    refused, answerable = _flags(columns["declined"]), _flags(columns["answerable"])
+    f1, sure = columns["answer.f1"], columns["confidence"]
+    told = ~np.isnan(f1)
+
+    def best(rows: Rows) -> float:
+        some = rows[told[rows]]
+        return metrics.best_f1(f1[some], sure[some], ~refused[some], answerable[some])
+
+    return {"answer.f1_answerable": Mean(np.where(answerable, f1, np.nan)), "answer.best_f1": best}
 
 
 def _figures(columns: Columns, n: int, seed: int, times: int = 1000) -> dict[str, Figure]:

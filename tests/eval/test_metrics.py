@@ -116,6 +116,18 @@ def test_auroc_counts_pairs(rows: list[tuple[float, bool, bool]]) -> None:
     assert math.isnan(figure) if not wins else figure == pytest.approx(sum(wins) / len(wins))
 
 
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.sampled_from([0.0, 0.4, 1.0]), st.booleans(),
+                          st.booleans()), min_size=1, max_size=12))  # fmt: skip
+def test_best_f1_is_the_best_of_all_thresholds(rows: list[tuple[float, float, bool, bool]]) -> None:
+    sure, f1, answered, answerable = (np.array(column) for column in zip(*rows, strict=True))
+    figure = metrics.best_f1(np.where(answerable, f1, 0.0), sure, answered, answerable)
+    tried = []
+    for threshold in (0.0, 0.2, 0.4, 0.6, 1.0):
+        worth = [(f if a else 0) if told and c >= threshold else float(not a) for c, f, told, a in rows]
+        tried.append(sum(worth) / len(worth))
+    assert figure == pytest.approx(max(tried))
+
+
 def test_risk_coverage_by_hand() -> None:
     confidence = np.array([0.9, 0.8, 0.8, 0.3, 0.95])
     answered = np.array([True, True, True, True, False])

@@ -184,6 +184,8 @@ def test_scores_by_hand(scripted: Callable, bridge: Article) -> None:
             "retrieval.ndcg@10": (1 + 1 / np.log2(3)) / 2,
             "retrieval.density@4": (13 / 52 + 21 / 39) / 2,
             "answer.f1": (2 * 1 / (4 + 1) + 0 + 1) / 3,  # "bridge opened in may" against "may"; wrong; declined
+            "answer.f1_answerable": 0.4 / 2,
+            "answer.best_f1": (0.4 + 0 + 1) / 3,
             "answer.em": 1 / 3,
             "answer.first_citation": 0.5,
             "answer.hit": 0.5,
