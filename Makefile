@@ -7,6 +7,8 @@ OPENWEBUI := .venv-openwebui/ready
 CALIBRATE ?= ../shared/data/squad_train_subset/train-v2.0.json.zst
 BASELINE := eval/sets/seeds.baseline.json
 SCALE ?= ../shared/data
+# For training on a CPU, where each length of text has products of its own: without it they are compiled again and again.
+MALLOC := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=17179869184
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
@@ -85,7 +87,7 @@ fit: $(TRAIN) ## fit the weights by which an answer is chosen and declined, to a
 	$(BIN)/python -m rag.training.answerer
 
 reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours, resumable
-	$(BIN)/python -m rag.training.reader
+	ONEDNN_PRIMITIVE_CACHE_CAPACITY=20000 GLIBC_TUNABLES=$(MALLOC) $(BIN)/python -m rag.training.reader
 
 ship-reader: $(TRAIN) ## make rag/models/reader/ of the last checkpoint of make reader: then make fit
 	$(BIN)/python -m rag.training.ship_reader

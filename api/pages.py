@@ -19,7 +19,7 @@ from rag.wire import permalink
 _ENDS = re.compile(r"(?<=[.!?…。！？])[\s\u200b]+|\n+")
 _STATUS = {
     "partial": "The articles answer a part of this",
-    "conflicting": "The articles contradict each other",
+    "conflicting": "The articles differ",
 }
 
 
@@ -69,14 +69,14 @@ def _form(question: str) -> Markup:
     )
 
 
-def home_page(articles: int, some: Sequence[Article] = ()) -> Markup:
-    """What is shown before a question: how many articles, and ``some`` of them."""
+def home_page(articles: int, some: Sequence[Article] = (), here: str = "http://HOST:PORT/") -> Markup:
+    """What is shown before a question: how many articles, and ``some`` of them. ``here`` is the service's address."""
     if not articles:
-        return page("Quotewell", _empty(), scripts=["page.js"])
+        return page("Quotewell", _empty(here), scripts=["page.js"])
     count = "1 article" if articles == 1 else f"{articles:,} articles"
     named = [article for article in some if article.title]
     more = [
-        el("h2", "They are about"),
+        el("h2", "Some of them"),
         el("ul", *(el("li", _title(article)) for article in named), class_="plain"),
         el("p", el("a", "All articles", href="/articles"), class_="small"),
     ]
@@ -85,7 +85,11 @@ def home_page(articles: int, some: Sequence[Article] = ()) -> Markup:
         el(
             "section",
             el("h1", "Ask your articles, and be shown the proof"),
-            el("p", f"{count} to ask. Every answer is in the articles' own words, with its place.", class_="lead"),
+            el(
+                "p",
+                f"{count} to ask. Every answer is in the articles' own words, and shows where they stand.",
+                class_="lead",
+            ),
             *(more if named else []),
             id="start",
         ),
@@ -100,7 +104,7 @@ def answer_page(question: str, answer: Answer, articles: int, data: str) -> Mark
     """
     title = f"{question} · Quotewell"
     if not articles:
-        return page(title, _empty(), question=question, scripts=["page.js"])
+        return page(title, _empty("http://HOST:PORT/"), question=question, scripts=["page.js"])
     note = el("p", _STATUS[answer.status], class_="note") if answer.status in _STATUS else join()
     total = answer.timings.get("total")
     took = f" · {total:.0f} ms" if total is not None else ""
@@ -139,17 +143,30 @@ def articles_page(articles: Sequence[Article], total: int, given: dict[str, str]
     ]
     listing: list[str] = [el("ul", *(_row(article) for article in articles), class_="articles")]
     if not articles:
-        told = "No article fits. Take a word or a filter away." if total else "There are no articles yet."
+        told = "No article fits. Try fewer words, or other dates." if total else "There are no articles yet."
         listing = [el("p", told, class_="note")]
     if following:
         listing.append(el("p", el("a", "More articles", href=f"/articles?{urlencode({**given, 'cursor': following})}")))
     count = "1 article" if total == 1 else f"{total:,} articles"
+    if given:
+        shown = f"The first {len(articles)} that fit" if following else f"{len(articles)} that fit"
+        lead = el("p", f"{shown}, of {count} · ", el("a", "Show all", href="/articles"), class_="lead")
+    else:
+        lead = el("p", count, class_="lead")
     return page(
         "Articles · Quotewell",
         el("h1", "Articles"),
         el("section", id="add"),
-        el("p", count, class_="lead"),
-        el("form", *inputs, el("button", "Find", class_="second"), action="/articles", method="get", class_="filters"),
+        lead,
+        el(
+            "form",
+            *inputs,
+            el("button", "Find"),
+            action="/articles",
+            method="get",
+            class_="filters",
+            hidden=None if total else "",
+        ),
         el("section", *listing, id="list", aria_label="Articles"),
         scripts=["articles.js"],
         ask=False,
@@ -191,7 +208,17 @@ def article_page(article: Article, revisions: Sequence[Article], span: Span | No
             *notes,
             el("div", *body, class_="text", dir="auto", lang=article.language),
             *_history(article, revisions),
-            el("p", f"{article.id} @ {article.revision}", class_="small revision"),
+            el(
+                "p",
+                el("a", "Add a new revision", href=f"/articles?{urlencode({'revise': article.id})}"),
+                class_="small",
+            ),
+            el(
+                "details",
+                el("summary", "Id and revision"),
+                el("p", f"{article.id} @ {article.revision}", class_="revision"),
+                class_="small",
+            ),
         ),
         scripts=["quote.js"],
     )
@@ -225,14 +252,14 @@ def changes_page(old: Article, new: Article) -> Markup:
             gone = [el("del", piece) for piece in mine[a:b]]
             came = [el("ins", piece) for piece in theirs[c:d]]
             parts.append(el("p", *[part for piece in gone + came for part in (piece, " ")], dir="auto"))
-    here = el("a", "the later revision", href=_article_link(new.id, new.revision))
-    before = el("a", "the earlier one", href=_article_link(old.id, old.revision))
+    here = el("a", "the later one", href=_article_link(new.id, new.revision))
+    before = el("a", "the earlier revision", href=_article_link(old.id, old.revision))
     return page(
         f"What changed in {new.title} · Quotewell",
         el(
             "article",
             el("h1", "What changed in ", el("span", new.title, dir="auto")),
-            el("p", "From ", before, " to ", here, ".", class_="small"),
+            el("p", "Between ", before, " and ", here, ".", class_="small"),
             el("div", *parts, class_="changes", lang=new.language),
         ),
     )
@@ -252,7 +279,18 @@ def error_page(title: str, detail: str, question: str = "") -> Markup:
     return page(f"{title} · Quotewell", el("h1", title), el("p", detail, class_="note"), question=question)
 
 
-def _empty() -> Markup:
+def gone_page() -> Markup:
+    """An article, or a revision of it, that is not there."""
+    return page(
+        "No longer here · Quotewell",
+        el("h1", "This article is not here"),
+        el("p", "It was removed, or the address names a revision that is no longer kept.", class_="note"),
+        el("p", el("a", "All articles", href="/articles")),
+        ask=False,
+    )
+
+
+def _empty(here: str) -> Markup:
     return el(
         "section",
         el("h1", "There are no articles yet"),
@@ -260,7 +298,7 @@ def _empty() -> Markup:
         el("p", "Or on the command line, where PATH is a file or a folder of .txt, .md, .html or .jsonl:"),
         el("pre", "quotewell ingest PATH", tabindex="0"),
         el("p", "Or over HTTP:"),
-        el("pre", "curl -F file=@article.md http://HOST:PORT/api/articles", tabindex="0"),
+        el("pre", f"curl -F file=@article.md {here}api/articles", tabindex="0"),
         class_="empty",
         id="start",
     )

@@ -130,7 +130,8 @@ def respond(request: Request, fault: Fault) -> Response:
         # OpenAI says 400 where we say 422.
         return JSON(openai_error(fault), 400 if fault.status == 422 else fault.status, headers)
     if not path.startswith("/api/") and "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(pages.error_page(TITLES[fault.code], fault.detail), fault.status, headers)
+        title = "There is no such page" if fault.status == 404 else TITLES[fault.code]
+        return HTMLResponse(pages.error_page(title, fault.detail), fault.status, headers)
     return JSON(problem(request, fault), fault.status, headers, media_type="application/problem+json")
 
 

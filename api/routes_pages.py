@@ -15,7 +15,7 @@ from api.problems import TITLES
 from api.routes_articles import listed, page_of
 from api.system import TheSystem
 from api.wire import dumps
-from rag.errors import QuestionError
+from rag.errors import NotFound, QuestionError
 from rag.types import Span
 from rag.wire import answer_out
 
@@ -29,10 +29,10 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 
 
 @router.get("/")
-def home(system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
+def home(request: Request, system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
     articles = system.library.stats().articles
     if q is None:
-        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES)))
+        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES), str(request.base_url)))
     try:
         answer = whole(system.ask(q))
     except QuestionError as err:
@@ -65,9 +65,13 @@ def article(
     article_id, _, revision = reference.rpartition("@")
     if not _REVISION.fullmatch(revision):
         article_id, revision = reference, ""
-    found = system.library.article(article_id, revision or None)
-    if since:
-        return HTMLResponse(pages.changes_page(system.library.article(article_id, since), found))
+    try:
+        found = system.library.article(article_id, revision or None)
+        earlier = system.library.article(article_id, since) if since else None
+    except NotFound:
+        return HTMLResponse(pages.gone_page(), 404)
+    if earlier:
+        return HTMLResponse(pages.changes_page(earlier, found))
     return HTMLResponse(pages.article_page(found, system.library.revisions_of(article_id), _span(char)))
 
 

@@ -242,6 +242,7 @@ class AnswerOut(_Out):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ANSWER]})
 
     question: str
+    asked: Annotated[str, Field(description="As it was read, with what the conversation says of it.")]
     status: Literal["answered", "partial", "unanswerable", "conflicting"]
     text: str
     short: str | None

@@ -162,7 +162,7 @@ def ask(
                     "answer": 1000 * (done - retrieved),
                     "total": 1000 * (done - start),
                 }
-                yield replace(piece, question=question, citations=proved, timings=timings)
+                yield replace(piece, question=question, asked=asked, citations=proved, timings=timings)
 
 
 def _prove(citation: Citation, library: Reading) -> Citation:

@@ -191,7 +191,8 @@ class Answer:
 
     ``confidence`` is the estimated probability that the cited sentence answers the question;
     ``passages`` are those consulted, best first; ``timings`` are milliseconds by stage; ``model`` is
-    the language model that worded the text, None where it is in the articles' own words.
+    the language model that worded the text, None where it is in the articles' own words; ``asked`` is the
+    question as it was read, with what the conversation before says of it.
     """
 
     question: str
@@ -203,6 +204,7 @@ class Answer:
     confidence: float
     timings: Mapping[str, float] = field(default_factory=dict)
     model: str | None = None
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

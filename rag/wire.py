@@ -93,6 +93,7 @@ def passage_out(passage: Passage) -> Wire:
 def answer_out(answer: Answer) -> Wire:
     return {
         "question": answer.question,
+        "asked": answer.asked or answer.question,
         "status": answer.status,
         "text": answer.text,
         "short": answer.short,

@@ -6,17 +6,20 @@ import { asMarkdown, asText, linkOf } from "./share.js";
 
 /** What the confidence is told as: the least of each, and how often such answers were right when it was measured. */
 const WORDS = [
-  [0.7, "Likely right", "Of answers this sure, about four in five were right when it was measured."],
-  [0.4, "Perhaps right", "Of answers this sure, about half were right when it was measured: read the quote."],
-  [0, "Unsure", "Of answers this unsure, about three in four were wrong when it was measured: read the quote."],
+  [0.7, "Likely right", "In our tests, answers marked like this were right about 4 times in 5."],
+  [0.4, "Perhaps right", "In our tests, answers marked like this were right about half of the time. Read the quote."],
+  [0, "Unsure", "In our tests, answers marked like this were wrong about 3 times in 4. Read the quote."],
 ];
 
 const SHOWN = 300; // characters of a passage: the article has the rest
 
 const NOTES = {
   partial: "The articles answer only a part of this.",
-  conflicting: "The articles contradict each other. Each side stands with its date.",
+  conflicting: "The articles differ. Each side stands with the date of its article: the later one may know more.",
 };
+
+/** Words that mean a day only beside the date of their article. */
+const RELATIVE = /\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|yesterday|tomorrow|tonight|(?:last|this|next) (?:week|month|year|spring|summer|autumn|winter)|ago)\b/i;
 
 /** A mark: it shows its quote when it is pointed at, and opens the article when it is followed. */
 function mark(citation) {
@@ -77,9 +80,10 @@ export function drawAnswer(answer) {
     "div",
     {},
     note ? el("p", { class: "note" }, note) : null,
-    alone ? null : el("p", { class: "short", dir: "auto" }, answer.short),
+    readAs(answer),
+    alone ? null : el("p", { class: "short", dir: "auto" }, answer.short, dated(answer)),
     text,
-    meta(answer),
+    conflict ? null : meta(answer),
     el("h3", {}, "Quoted"),
     el("ol", { class: "quotes" }, ...answer.citations.map(quoted)),
     consulted(answer),
@@ -89,18 +93,30 @@ export function drawAnswer(answer) {
 
 function side(part) {
   const first = part.cited[0];
-  const date = first?.published_at ? el("p", { class: "small" }, `${first.title || "Untitled"} · ${day(first.published_at)}`) : null;
-  return el("p", { class: "answer side", dir: "auto" }, ...marked({ ...part, text: part.text.trim() }), date);
+  const text = el("p", { class: "answer", dir: "auto" }, ...marked({ ...part, text: part.text.trim() }));
+  const where = first ? place(first, first, "an article without a date") : null;
+  return el("div", { class: "side" }, text, where);
+}
+
+/** What the conversation added to the question, where it did. */
+function readAs({ question, asked }) {
+  return asked && asked !== question ? el("p", { class: "small asked", dir: "auto" }, `Read as: ${asked}`) : null;
+}
+
+/** The date of the article beside words such as "Saturday morning". */
+function dated({ short, citations }) {
+  const date = citations.find((one) => one.cited_text.includes(short))?.published_at;
+  return date && RELATIVE.test(short) ? el("span", { class: "small" }, ` as told on ${day(date)}`) : null;
 }
 
 function meta(answer) {
   const [, words, told] = WORDS.find(([least]) => answer.confidence >= least) ?? WORDS.at(-1);
   const wording = answer.model ? ` · worded by ${answer.model}` : "";
-  const took = answer.timings_ms?.total ? ` · ${Math.round(answer.timings_ms.total)} ms` : "";
-  return el("details", { class: "small sure" }, el("summary", {}, `${words}${took}${wording}`), el("p", {}, told));
+  const took = answer.timings_ms?.total ? ` Answered in ${Math.round(answer.timings_ms.total)} ms.` : "";
+  return el("details", { class: "small sure" }, el("summary", {}, `${words}${wording}`), el("p", {}, told + took));
 }
 
-function place({ article_id: id, revision, start_char_index: start, end_char_index: end, title, published_at: date, url }, whole) {
+function place({ article_id: id, revision, start_char_index: start, end_char_index: end, title, published_at: date, url }, whole, undated = null) {
   const link = el("a", { href: pageUrl(id, revision, start, end), dir: "auto" }, title || "Untitled");
   link.addEventListener("click", (event) => follow(event, whole, link));
   const source = webAddress(url);
@@ -108,7 +124,7 @@ function place({ article_id: id, revision, start_char_index: start, end_char_ind
     "p",
     { class: "small" },
     link,
-    date ? ` · ${day(date)}` : null,
+    date || undated ? el("span", { class: "date" }, ` · ${date ? day(date) : undated}`) : null,
     source ? " · " : null,
     source ? el("a", { href: source, rel: "noopener noreferrer" }, "source") : null,
   );
@@ -150,15 +166,20 @@ function passageOf(passage) {
   return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, text)), place(passage, passage));
 }
 
-export function drawDeclined(answer, again) {
+export function drawDeclined(answer, again, empty = false) {
+  if (empty) {
+    const put = el("a", { href: "/articles" }, "Put some in");
+    return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
+  }
   const near = answer.passages.slice(0, 3);
   const titles = [...new Set(near.map((passage) => passage.title).filter(Boolean))];
   const instead = titles.map((title) => el("li", {}, el("button", { class: "second", dir: "auto", click: () => again(`${title}: `) }, title)));
   return el(
     "div",
     {},
+    readAs(answer),
     el("p", { class: "answer", dir: "auto" }, answer.text),
-    near.length ? el("p", { class: "lead" }, "No sentence in them answers it surely enough. These passages come nearest:") : null,
+    near.length ? el("p", { class: "lead" }, "None of their sentences is likely enough to be the answer. A question for one thing at a time, in other words, may find more. These passages come nearest:") : null,
     near.length ? el("ul", { class: "quotes" }, ...near.map(passageOf)) : null,
     instead.length ? el("p", { class: "lead" }, "What they could be asked about instead:") : null,
     instead.length ? el("ul", { class: "chips" }, ...instead) : null,

@@ -1,5 +1,5 @@
 // Putting articles in by file, drop or paste, each with a word on what became of it; and taking them out, after asking.
-import { articleUrl, call, el } from "./dom.js";
+import { articleUrl, call, day, el, pageUrl } from "./dom.js";
 
 const OUTCOMES = { added: "added", updated: "updated: a new revision", unchanged: "was there already", refused: "refused" };
 const list = document.getElementById("list");
@@ -7,14 +7,19 @@ const add = document.getElementById("add");
 
 const input = el("input", { type: "file", id: "files", multiple: true, accept: ".txt,.md,.markdown,.html,.htm,.json,.jsonl" });
 const title = el("input", { id: "title", maxlength: "1000", dir: "auto", autocomplete: "off" });
+const date = el("input", { id: "date", type: "date" });
+const publisher = el("input", { id: "publisher", maxlength: "200", dir: "auto" });
 const text = el("textarea", { id: "text", rows: "5", dir: "auto", required: true });
 const paste = el(
   "form",
   {},
-  el("label", { for: "title" }, "Title"), title,
+  el("label", { for: "title" }, "Title (may be left out)"), title,
+  el("label", { for: "date" }, "Published on (may be left out)"), date,
+  el("label", { for: "publisher" }, "Publisher (may be left out)"), publisher,
   el("label", { for: "text" }, "Text"), text,
   el("button", {}, "Add this text"),
 );
+let revised = null; // the article that the form holds a new revision of
 const zone = el(
   "div",
   { class: "zone" },
@@ -23,21 +28,20 @@ const zone = el(
 );
 const bar = el("progress", { hidden: true, "aria-label": "Articles being put in" });
 const told = el("ul", { class: "plain outcomes", role: "status" });
-add.append(
-  el("details", { open: list.querySelector("li") === null }, el("summary", {}, "Add articles"), zone,
-    el("details", {}, el("summary", {}, "Or paste a text"), paste)),
-  bar, told,
-);
+const pasting = el("details", {}, el("summary", {}, "Paste a text instead"), paste);
+const adding = el("details", { open: list.querySelector("li") === null }, el("summary", { class: "button" }, "Add articles"), zone, pasting);
+add.append(adding, bar, told);
 
-function tell(name, outcome, reason = "") {
+function tell(name, outcome, reason = "", one = {}) {
   const word = OUTCOMES[outcome] ?? outcome;
-  told.append(el("li", { class: outcome }, el("strong", { dir: "auto" }, name), `: ${word}${reason ? ` (${reason})` : ""}`));
+  const shown = one.id && outcome !== "refused" ? el("a", { href: pageUrl(one.id, one.revision), dir: "auto" }, name) : el("strong", { dir: "auto" }, name);
+  told.append(el("li", { class: outcome }, shown, `: ${word}${reason ? ` (${reason})` : ""}`));
 }
 
 async function put(name, options) {
   try {
     const { results } = await (await call("/api/articles", { method: "POST", ...options })).json();
-    for (const one of results) tell(results.length > 1 ? one.source : name, one.outcome, one.reason ?? "");
+    for (const one of results) tell(results.length > 1 ? one.source : name, one.outcome, one.reason ?? "", one);
     return results.filter((one) => one.outcome !== "refused").length;
   } catch (error) {
     if (error.results?.length > 1) for (const one of error.results) tell(one.source, one.outcome, one.reason ?? "");
@@ -65,7 +69,7 @@ async function putFiles(files) {
 
 async function done(taken) {
   if (!taken) return;
-  told.append(el("li", {}, el("a", { href: "/" }, "Ask about them")));
+  told.append(el("li", {}, el("a", { href: "/" }, "Ask a question now")));
   await refresh();
 }
 
@@ -73,7 +77,8 @@ async function done(taken) {
 async function refresh() {
   const page = new DOMParser().parseFromString(await (await call(location.href)).text(), "text/html");
   list.replaceChildren(...page.getElementById("list").childNodes);
-  document.querySelector("main > .lead").textContent = page.querySelector("main > .lead").textContent;
+  document.querySelector("main > .lead").replaceChildren(...page.querySelector("main > .lead").childNodes);
+  document.querySelector(".filters").hidden = page.querySelector(".filters").hidden;
   removable();
 }
 
@@ -90,6 +95,7 @@ function sure(id, name) {
     "dialog",
     { "aria-labelledby": "sure" },
     el("h2", { id: "sure", dir: "auto" }, `Remove “${name}”?`),
+    el("p", { class: "small", dir: "auto" }, id),
     el("p", {}, "All its revisions go, and links to its quotes stop working. This cannot be undone."),
     why,
     el("p", { class: "actions" },
@@ -114,16 +120,70 @@ input.addEventListener("change", () => putFiles([...input.files]));
 paste.addEventListener("submit", async (event) => {
   event.preventDefault();
   told.replaceChildren();
-  const article = { text: text.value, ...(title.value.trim() ? { title: title.value.trim() } : {}) };
-  const taken = await put(title.value.trim() || "Your text", { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
-  if (taken) paste.reset();
+  const name = title.value.trim();
+  const same = revised ?? (name ? await namesake(name) : null);
+  if (same === undefined) return;
+  const given = { title: name, published_at: date.value, publisher: publisher.value.trim() };
+  const article = { ...(same ? keptOf(same) : {}), ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)), text: text.value };
+  const taken = await put(name || "Your text", { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
+  if (taken) {
+    paste.reset();
+    revised = null;
+    pasting.firstChild.textContent = "Paste a text instead";
+    paste.lastChild.textContent = "Add this text";
+  }
   await done(taken);
 });
+
+/** What a new revision keeps of an article where the form says nothing else. */
+const keptOf = ({ id, url, language, metadata }) => Object.fromEntries(Object.entries({ id, url, language, metadata }).filter(([, value]) => value !== null));
+
+/** The article of the same title that the text is to be a new revision of; null for another article, undefined for neither. */
+async function namesake(name) {
+  const { articles } = await (await call(`/api/articles?limit=100&words=${encodeURIComponent(name)}`)).json();
+  const same = articles.find((one) => one.title === name);
+  if (!same) return null;
+  const answer = await choose(`There is an article “${name}” already.`, "Earlier revisions stay readable for the answers that quote them.", [
+    ["Add as its new revision", same],
+    ["Add as another article", null],
+    ["Neither", undefined],
+  ]);
+  return answer && (await call(articleUrl(answer.id))).json();
+}
+
+function choose(question, told, ways) {
+  return new Promise((resolve) => {
+    let chosen;
+    const buttons = ways.map(([name, value], n) => el("button", { class: n ? "second" : null, click: () => { chosen = value; dialog.close(); } }, name));
+    const dialog = el("dialog", { "aria-labelledby": "which" }, el("h2", { id: "which", dir: "auto" }, question), el("p", {}, told), el("p", { class: "actions" }, ...buttons));
+    dialog.addEventListener("close", () => { dialog.remove(); resolve(chosen); });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** The form with an article's own words in it, to be changed: what ``/articles?revise=ID`` opens with. */
+async function revise(id) {
+  try {
+    revised = await (await call(articleUrl(id))).json();
+  } catch (error) {
+    return tell(id, "refused", error.message);
+  }
+  adding.open = pasting.open = true;
+  pasting.firstChild.textContent = `A new revision of “${revised.title || id}”`;
+  paste.lastChild.textContent = "Add this revision";
+  [title.value, date.value, publisher.value, text.value] = [revised.title, day(revised.published_at), revised.publisher ?? "", revised.text];
+  text.rows = 12;
+  text.focus();
+  return null;
+}
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
 }
 for (const name of ["dragleave", "drop"]) {
   document.addEventListener(name, (event) => { event.preventDefault(); zone.classList.remove("over"); });
 }
+const wanted = new URLSearchParams(location.search).get("revise");
+if (wanted) revise(wanted);
 document.addEventListener("drop", (event) => { if (event.dataTransfer?.files.length) putFiles([...event.dataTransfer.files]); });
 removable();

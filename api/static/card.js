@@ -29,9 +29,9 @@ export function card(mark, citation) {
     const at = mark.getBoundingClientRect();
     const size = shown.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left - 16, innerWidth - size.width - 8));
-    const above = at.top - size.height - 8;
+    const below = at.bottom + 4; // above it, it would hide the sentence that it belongs to
     shown.style.left = `${left}px`;
-    shown.style.top = `${above > 8 ? above : at.bottom + 8}px`;
+    shown.style.top = `${below + size.height < innerHeight - 8 ? below : Math.max(8, at.top - size.height - 8)}px`;
   };
   const hide = () => {
     if (mine !== mark) return;

@@ -12,6 +12,8 @@ const main = document.getElementById("main");
 const start = document.getElementById("start");
 const log = el("section", { id: "log", "aria-live": "polite", "aria-label": "Conversation" });
 const banner = el("p", { id: "banner", class: "note", role: "status", hidden: true });
+const KEPT = "quotewell.conversation"; // of this tab, so that a reload loses nothing
+const empty = start?.classList.contains("empty") ?? false;
 const turns = [];
 let under = null; // the request that is answered now
 
@@ -44,8 +46,26 @@ function turnOf(question) {
 }
 
 function show(body, answer) {
-  body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, again));
-  turns.push({ question: answer.question, text: answer.text });
+  body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, again, empty));
+  turns.push(answer);
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(turns.slice(-HISTORY.turns)));
+  } catch { /* it is full, or not allowed: then nothing is kept */ }
+}
+
+/** The conversation of this tab before it was reloaded. */
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** Ready to type on, but where a keyboard would cover the screen, or the reader has gone elsewhere. */
+function typeOn() {
+  const elsewhere = document.activeElement !== document.body && document.activeElement !== field;
+  if (!elsewhere && !matchMedia("(pointer: coarse)").matches) field.focus({ preventScroll: true });
 }
 
 function again(question) {
@@ -78,6 +98,7 @@ async function ask(question) {
     if (!whole) throw new Trouble("The answer broke off before it was whole.", { retry: true });
     show(body, { ...whole, question });
     turn.scrollIntoView({ block: "start" });
+    typeOn();
   } catch (error) {
     if (error.name === "AbortError") return body.replaceChildren(el("p", { class: "small" }, "Stopped."));
     const words = error instanceof Trouble ? error.message : "The answer broke off. The service may have stopped.";
@@ -106,18 +127,25 @@ async function ready() {
 }
 
 async function openLink() {
-  const { body } = turnOf("A shared answer");
+  const { turn, body } = turnOf("A shared answer");
   const heading = body.previousSibling;
+  let question = null;
+  const heard = (asked) => {
+    question = asked;
+    heading.textContent = asked;
+    document.title = `${asked} · Quotewell`;
+  };
   try {
-    const { answer, proved } = await opened(location.hash);
-    heading.textContent = answer.question;
+    const { answer, proved } = await opened(location.hash, heard);
     show(body, answer);
+    body.prepend(el("p", { class: "small" }, "A shared answer, proved again just now from the revisions that it quotes."));
     if (!proved) {
       const words = "This link's words could not be proved, so only what the articles say is shown.";
-      body.prepend(el("p", { class: "note", role: "alert" }, words));
+      body.firstChild.replaceWith(el("p", { class: "note", role: "alert" }, words));
     }
   } catch (error) {
-    body.replaceChildren(el("p", { class: "note", role: "alert" }, error.message));
+    const anew = el("button", { class: "second", click: () => { turn.remove(); ask(question); } }, "Ask it again");
+    body.replaceChildren(el("p", { class: "note", role: "alert" }, error.message), question ? anew : "");
   }
 }
 
@@ -126,7 +154,8 @@ form.addEventListener("submit", (event) => {
   const question = field.value.trim();
   if (!question) return;
   field.value = "";
-  window.history.replaceState(null, "", "/");
+  if (location.pathname + location.search + location.hash !== "/") window.history.replaceState(null, "", "/");
+  document.title = "Quotewell";
   ask(question);
 });
 
@@ -152,5 +181,8 @@ else if (given) {
   const { body } = turnOf(answer.question);
   show(body, answer);
   field.value = "";
-} else if (!matchMedia("(pointer: coarse)").matches) field.focus({ preventScroll: true });
+} else {
+  for (const answer of kept()) show(turnOf(answer.question).body, answer);
+  typeOn();
+}
 ready();

@@ -27,9 +27,11 @@ function read(hash) {
   }
 }
 
-/** The answer of a link, its quotes read from the revisions that it names; `proved` once the service has checked it. */
-export async function opened(hash) {
+/** The answer of a link, its quotes read from the revisions that it names; `proved` once the service has checked it.
+ * ``heard`` gets its question before anything is fetched. */
+export async function opened(hash, heard) {
   const told = read(hash);
+  heard(told.q);
   const texts = new Map();
   for (const [id, revision] of told.c) {
     const key = `${id}@${revision}`;
@@ -57,7 +59,7 @@ async function fetched(id, revision) {
     return await (await call(articleUrl(id, revision))).json();
   } catch (error) {
     if (error.status !== 404) throw error;
-    throw new Trouble("An article that this answer quotes, or that revision of it, is no longer here. Ask the question again.");
+    throw new Trouble("An article that this answer quotes, or that revision of it, is no longer here.");
   }
 }
 
@@ -94,19 +96,37 @@ function numbered(answer, mark) {
 }
 
 const placeOf = (one) => [one.title || "Untitled", day(one.published_at)].filter(Boolean).join(", ");
-const linkTo = (one) => `${location.origin}/articles/${encodeURIComponent(one.article_id)}@${one.revision}#char=${one.start_char_index},${one.end_char_index}`;
+const linkTo = (one) => `${location.origin}/articles/${encodeURIComponent(one.article_id)}@${one.revision.slice(0, 12)}#char=${one.start_char_index},${one.end_char_index}`;
+
+const NOTES = {
+  partial: "The articles answer only a part of this.",
+  conflicting: "The articles differ:",
+};
+
+/** The answer's words; of a conflict each side on a line of its own, with the date of its article. */
+function told(answer, mark, end) {
+  if (answer.status !== "conflicting") return [NOTES[answer.status], numbered(answer, mark)].filter(Boolean).join(end);
+  const points = Array.from(answer.text);
+  const ends = [...new Set(answer.citations.map((one) => one.answer_end))].sort((a, b) => a - b);
+  const sides = ends.map((last, n) => {
+    const cited = answer.citations.filter((one) => one.answer_end === last);
+    const text = points.slice(n ? ends[n - 1] : 0, last).join("").trim();
+    const date = day(cited[0].published_at);
+    return `${date ? `${date}: ` : ""}${text}${cited.map((one) => mark(one.number)).join("")}`;
+  });
+  return [NOTES.conflicting, ...sides].join(end);
+}
 
 export function asText(answer) {
   const notes = answer.citations.map((one) => `[${one.number}] “${one.cited_text}” ${placeOf(one)}\n    ${linkTo(one)}`);
-  return [answer.question, "", numbered(answer, (n) => ` [${n}]`), "", ...notes].join("\n");
+  return [answer.question, "", told(answer, (n) => ` [${n}]`, "\n"), "", ...notes].join("\n");
 }
 
 /** Characters that Markdown would take for marks stand behind a backslash. */
 const plain = (text) => text.replace(/[\\`*_[\]<>#|~]/g, "\\$&");
 
 export function asMarkdown(answer) {
-  const escaped = { ...answer, text: answer.text };
-  const body = numbered(escaped, (n) => `\u0000${n}\u0000`);
+  const body = told(answer, (n) => `\u0000${n}\u0000`, "\n\n");
   const text = plain(body).replace(/\u0000(\d+)\u0000/g, "[^$1]");
   const notes = answer.citations.map((one) => `[^${one.number}]: “${plain(one.cited_text).replace(/\n+/g, " ")}” [${plain(placeOf(one))}](${linkTo(one)})`);
   return [`**${plain(answer.question)}**`, "", text, "", ...notes].join("\n");

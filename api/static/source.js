@@ -6,7 +6,16 @@ document.body.append(panel);
 let from = null;
 let wanted = 0;
 
+/** Back, where opening it went forward: on a phone the article looks like a page. */
 export function closeArticle() {
+  if (panel.hidden) return;
+  hide();
+  if (history.state?.article) history.back();
+}
+
+addEventListener("popstate", hide);
+
+function hide() {
   if (panel.hidden) return;
   panel.hidden = true;
   document.body.classList.remove("reading");
@@ -18,9 +27,10 @@ export async function openArticle(place, opener) {
   from = opener;
   const { article_id: id, revision, start_char_index: start, end_char_index: end } = place;
   const turn = (wanted += 1);
-  const close = el("button", { class: "second close", "aria-label": "Close the article", click: closeArticle }, "×");
+  const close = el("button", { class: "second close", title: "Back to the answer (Esc)", "aria-label": "Back to the answer", click: closeArticle }, "×");
   const head = el("h2", { tabindex: "-1", dir: "auto" }, place.title || "Untitled");
   panel.replaceChildren(el("div", { class: "top" }, head, close), el("p", { class: "small waiting" }, "Opening …"));
+  if (panel.hidden) history.pushState({ article: true }, "");
   panel.hidden = false;
   document.body.classList.add("reading");
   head.focus({ preventScroll: true });
@@ -50,7 +60,7 @@ function draw(article, revisions, head, close, start, end) {
     el("a", { href: pageUrl(id, revision, start, end) }, "Open on its own page"),
     source ? " · " : null,
     source ? el("a", { href: source, rel: "noopener noreferrer" }, "source") : null,
-    ` · revision ${revision.slice(0, 12)}`,
+    el("span", { class: "date" }, ` · revision ${revision.slice(0, 12)}`),
   );
   panel.replaceChildren(
     el("div", { class: "top" }, head, close),

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,40 @@ def test_a_follow_up_goes_with_what_was_said(opened: Open, site: Site) -> None:
         ("assistant", FACT),
     ]
     assert page.locator(".turn").count() == 2
+    assert page.locator(".asked").count() == 0
+
+
+def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
+    says(site, site.system.library.article("ferry"), Span(0, 53))
+    site.system.script = [replace(one, asked="When was the first crossing?") if isinstance(one, Answer) else one
+                          for one in site.system.script or []]  # fmt: skip
+    page = opened()
+    ask(page, "When was that?")
+    assert page.inner_text(".asked") == "Read as: When was the first crossing?"
+
+
+def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    page.keyboard.type("How many cars?")
+    assert page.input_value("#q") == "How many cars?"
+    page.reload()
+    assert page.locator(".question").all_inner_texts() == ["When was the first crossing?"]
+    page.click(".cite")
+    assert page.text_content("#source mark") == FACT
+
+
+def test_back_closes_the_article_and_not_the_page(opened: Open) -> None:
+    page = opened("/", viewport=SIZES["phone"])
+    ask(page, "When was the first crossing?")
+    page.click(".cite")
+    page.wait_for_selector("#source mark")
+    page.go_back()
+    assert page.is_hidden("#source")
+    assert page.inner_text(".answer").startswith(FACT)
+    page.click(".cite")
+    page.click("text=×")
+    assert page.is_hidden("#source")
 
 
 def test_what_is_declined_is_declined_kindly(opened: Open) -> None:
@@ -117,8 +152,29 @@ def test_sides_of_a_conflict_stand_side_by_side(opened: Open, site: Site) -> Non
     left, right = (box.bounding_box() for box in page.locator(".side").all())
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"]
-    assert "contradict" in page.inner_text(".note:visible >> nth=0")
-    assert page.locator(".side .small").all_inner_texts() == ["A ferry for Ostrel · 2019-05-04"] * 2
+    assert "The articles differ" in page.inner_text(".note:visible >> nth=0")
+    assert page.locator(".side .small").all_inner_texts() == ["A ferry for Ostrel · 2019-05-04 · source"] * 2
+    assert page.locator(".sure").count() == 0
+    page.click("text=Copy text")
+    page.wait_for_selector("text=Copied.")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert f"The articles differ:\n2019-05-04: {FACT} [1]\n2019-05-04: {FERRY['text'][54:78]} [2]" in text
+
+
+def test_a_side_without_a_date_says_so(opened: Open, site: Site) -> None:
+    undated = put(site, id="undated", title="A note", text="It crossed on 4 May. It was wet.")
+    says(site, undated, Span(0, 20), Span(21, 32), status="conflicting")
+    page = opened()
+    ask(page, "When?")
+    assert page.locator(".side .small").all_inner_texts() == ["A note · an article without a date"] * 2
+
+
+def test_a_day_that_hangs_on_its_article_s_date_is_told_with_it(opened: Open, site: Site) -> None:
+    article = put(site, id="week", title="A week", text="It opened on Saturday morning.", published_at="2019-03-02")
+    says(site, article, Span(0, 30), short="Saturday morning")
+    page = opened()
+    ask(page, "When?")
+    assert page.inner_text(".short") == "Saturday morning as told on 2019-03-02"
 
 
 def test_a_link_to_one_answer_opens_with_its_citations_and_its_revisions(opened: Open, site: Site) -> None:
@@ -164,6 +220,10 @@ def test_a_link_cannot_have_the_page_say_what_no_article_says(opened: Open, site
     other = opened(page.evaluate(forge, gone).removeprefix(site.url))
     other.wait_for_selector(".turn [role=alert]")
     assert "no longer here" in other.inner_text(".turn [role=alert]")
+    assert other.inner_text(".question") == "q"
+    other.click("text=Ask it again")
+    other.wait_for_selector(".turn .quotes, .turn .answer")
+    assert site.system.asked[-1][0] == "q"
 
 
 def test_copies_of_an_answer(opened: Open, site: Site) -> None:
@@ -177,7 +237,7 @@ def test_copies_of_an_answer(opened: Open, site: Site) -> None:
         found: str = page.evaluate("navigator.clipboard.readText()")
         return found
 
-    place = f"/articles/ferry@{site.system.library.article('ferry').revision}#char=0,53"
+    place = f"/articles/ferry@{site.system.library.article('ferry').revision[:12]}#char=0,53"
     text = copied("Copy text")
     assert f"{FACT} [1]" in text
     assert f"[1] “{FACT}” A ferry for Ostrel, 2019-05-04" in text
@@ -191,7 +251,9 @@ def test_copies_of_an_answer(opened: Open, site: Site) -> None:
     assert page.text_content("mark") == FACT
 
 
-def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(opened: Open, tmp_path: Path) -> None:
+def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(
+    opened: Open, site: Site, tmp_path: Path
+) -> None:
     files = [tmp_path / "mill.txt", tmp_path / "empty.txt"]
     files[0].write_text("The mill\n\nJonas Lind built the mill of Norham in 1877.", encoding="utf-8")
     files[1].write_text("", encoding="utf-8")
@@ -202,8 +264,10 @@ def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(ope
     assert "mill.txt: added" in page.inner_text(".outcomes")
     assert re.search(r"empty\.txt: refused \(.+\)", page.inner_text(".outcomes"))
     expect(page.locator(".articles li")).to_have_count(2)
-    page.click("text=Or paste a text")
+    page.click("text=Paste a text instead")
     page.fill("#title", "A well")
+    page.fill("#date", "2020-05-01")
+    page.fill("#publisher", "The Norham Post")
     page.fill("#text", "The well of Norham is 40 metres deep.")
     page.click("text=Add this text")
     expect(page.locator(".articles li")).to_have_count(3)
@@ -214,7 +278,9 @@ def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(ope
         document.querySelector(".zone").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
     }""")
     expect(page.locator(".articles li")).to_have_count(4)
-    page.click("text=Ask about them")
+    well = next(iter(a for some in site.system.library.held.values() for a in some.values() if a.title == "A well"))
+    assert (well.published_at, well.publisher) == ("2020-05-01", "The Norham Post")
+    page.click("text=Ask a question now")
     ask(page, "How deep is the well of Norham?")
     assert page.locator(".cite").count() == 1
 
@@ -233,13 +299,50 @@ def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site
     page.click("text=Remove")
     assert page.evaluate("document.activeElement.textContent") == "Keep it"
     page.keyboard.press("Escape")
-    assert page.locator("dialog").count() == 0
+    expect(page.locator("dialog")).to_have_count(0)
     page.click("text=Remove")
     page.click("text=Remove it")
     page.wait_for_selector(".outcomes li")
     assert "The mill of Norham: removed" in page.inner_text(".outcomes")
     assert sorted(site.system.library.held) == ["ferry"]
-    assert page.inner_text("#list") == "No article fits. Take a word or a filter away."
+    assert page.inner_text("#list") == "No article fits. Try fewer words, or other dates."
+    assert page.inner_text("main > .lead") == "0 that fit, of 1 article · Show all"
+    page.click("text=Show all")
+    assert page.locator(".articles li").count() == 1
+
+
+def test_an_article_is_revised_on_its_page_or_by_its_title(opened: Open, site: Site) -> None:
+    put(site, **FERRY | {"metadata": {"tags": ["sea"]}})
+    page = opened("/articles/ferry")
+    page.click("text=Add a new revision")
+    expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
+    page.fill("#text", "It carries fifty cars.")
+    page.click("text=Add this revision")
+    page.wait_for_selector(".outcomes .updated")
+    newest = site.system.library.article("ferry")
+    assert (newest.text, newest.title, newest.publisher) == (
+        "It carries fifty cars.",
+        FERRY["title"],
+        FERRY["publisher"],
+    )
+    assert newest.metadata["tags"] == ["sea"]
+    for choice, kept in (("Neither", 1), ("Add as its new revision", 1), ("Add as another article", 2)):
+        page = opened("/articles")
+        page.click("text=Add articles")
+        page.click("text=Paste a text instead")
+        page.fill("#title", str(FERRY["title"]))
+        page.fill("#text", f"It sank. {choice}")
+        page.click("text=Add this text")
+        page.click(f"dialog >> text={choice}")
+        expect(page.locator("dialog")).to_have_count(0)
+        if choice != "Neither":
+            page.wait_for_selector(".outcomes a")
+        assert len(site.system.library.held) == kept
+
+
+def test_what_is_not_there_is_told_kindly(opened: Open) -> None:
+    assert "This article is not here" in opened("/articles/none").inner_text("h1")
+    assert "There is no such page" in opened("/none").inner_text("h1")
 
 
 def test_revisions_of_an_article(opened: Open, site: Site) -> None:
@@ -251,16 +354,21 @@ def test_revisions_of_an_article(opened: Open, site: Site) -> None:
         "🚢 It carries forty cars.",
         "🚢 It carries fifty cars.",
     )
-    page.click("text=the earlier one")
+    page.click("text=the earlier revision")
     assert "earlier revision" in page.inner_text(".note")
+    page.click("text=Id and revision")
     assert first.revision in page.inner_text(".revision")
 
 
 def test_an_empty_library_says_what_to_do(opened: Open, site: Site) -> None:
     site.system.library.held.clear()
     page = opened()
-    page.click("text=add files or text here")
-    assert page.is_visible("#files")
+    assert f"{site.url}/api/articles" in page.inner_text(".empty")
+    page.fill("#q", "When?")
+    page.press("#q", "Enter")
+    assert "There are no articles yet" in page.inner_text(".turn .answer")
+    page.click("text=Put some in")
+    page.wait_for_selector("#files")
     assert "There are no articles yet" in page.inner_text("#list")
 
 
