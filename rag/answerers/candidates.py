@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import Asked, of_form, of_words, stemmed, take_apart
 from rag.chunks import sentences
 from rag.types import Finding, Matrix, Passage, Span, SpanReader
@@ -68,17 +69,21 @@ def plain(text: str) -> str:
 
 
 def candidates(question: str, passages: Sequence[Passage], reader: SpanReader) -> list[Candidate]:
-    """All spans found in ``passages``, each place once."""
+    """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong."""
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
     best = max((passage.score for passage in passages), default=0.0)
     near = [(n, passage) for n, passage in enumerate(passages) if best - passage.score <= _NEAR]
+    heeded = not asks_for_an_error(question)
     findings = reader.find(question, [(passage.chunk.title, passage.chunk.text) for _, passage in near])
     found: dict[tuple[str, Span], Candidate] = {}
     for (n, passage), finding in zip(near, findings, strict=True):
         told = of_words(passage, texts[n], asked)
+        wrong = repeated(passage.chunk.text) if heeded else {}
         for one in _of_passage(n, passage, finding, told, best, asked):
             place = (passage.chunk.article_id, one.span)
+            if one.sentences[0].start - passage.chunk.span.start in {span.start for span in wrong}:
+                continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
     return _agreed(list(found.values()), passages)

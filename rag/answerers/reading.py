@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rag.answerers.candidates import FEATURES, Candidate, candidates, plain
+from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import DECLINED, kind_asked
 from rag.answerers.parts import parts
 from rag.answerers.reasons import asks_why, with_reason
 from rag.citations import cite
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
-from rag.words import STOPWORDS, stems, words
+from rag.words import STOPWORDS, content_words, stems, words
 
 SURENESS = (*FEATURES, "lead", "share")
 """What confidence is estimated from: the chosen candidate's row, its lead over the best that says something else
@@ -87,8 +88,8 @@ class ReadingAnswerer:
     """Answers with what a reader points at; declines under ``threshold``.
 
     Where another article says the same it is cited too; where one says something else of what has a single value,
-    both are told, and the answer is ``conflicting``. Of a question that asks for two things each is read for, and where
-    only one is answered the answer is ``partial``.
+    both are told, and the answer is ``conflicting``; so is one that another article corrects. Of a question that asks
+    for two things each is read for, and where only one is answered the answer is ``partial``.
     """
 
     def __init__(self, reader: SpanReader, *, threshold: float) -> None:
@@ -133,7 +134,8 @@ class ReadingAnswerer:
             told = with_reason(first.sentences, passages[first.passage])
             short = first.text if told == first.sentences else None
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
-        return _Part(ranked, (first, *_rivals(question, ranked, passages)), first.text, sure)
+        others = _correction(question, first, passages) or _rivals(question, ranked, passages)
+        return _Part(ranked, (first, *others), first.text, sure)
 
 
 class _Part(NamedTuple):
@@ -190,6 +192,30 @@ def _agreeing(side: Candidate, ranked: Ranked, passages: Sequence[Passage]) -> l
             seen.add(article)
             found.append(one)
     return found[:_AGREEING]
+
+
+def _correction(question: str, first: Candidate, passages: Sequence[Passage]) -> list[Candidate]:
+    """Where another article repeats ``first`` as said wrongly: that sentence with the next, which sets it right."""
+    if asks_for_an_error(question):
+        return []
+    value = set(first.value.split())
+    about = set(stems(content_words(_told_by(first, passages)))) - set(stems(sorted(value)))
+    for n, passage in enumerate(passages):
+        text, start = passage.chunk.text, passage.chunk.span.start
+        for wrong, right in repeated(text).items():
+            said = wrong.of(text)
+            same = value <= set(plain(said).split()) and about & set(stems(content_words(said)))
+            if same and passage.chunk.article_id != passages[first.passage].chunk.article_id:
+                spans = tuple(Span(start + one.start, start + one.end) for one in (wrong, right))
+                return [replace(first, passage=n, span=spans[1], text=right.of(text), sentences=spans)]
+    return []
+
+
+def _told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:
+    """The text of the sentences that a candidate touches."""
+    chunk = passages[candidate.passage].chunk
+    at = chunk.span.start
+    return chunk.text[candidate.sentences[0].start - at : candidate.sentences[-1].end - at]
 
 
 def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[Candidate]:

@@ -127,6 +127,29 @@ def test_articles_that_contradict_each_other_are_both_told() -> None:
     assert answer.text == f"{BRIDGE[:57]} {DISAGREES[:63]}"
 
 
+CORRECTION = (
+    "A report on the bridge gave a wrong number. It said that it has 1,200 rivets. The correct number is 1,400."
+)
+
+
+def test_what_another_article_corrects_is_told_with_its_correction() -> None:
+    _, answer = ask("How many rivets has the bridge?", {"1,200": 5.0}, passage(BRIDGE), passage(CORRECTION, "b", 0.9))
+    assert answer.status == "conflicting"
+    assert answer.text == ("It has 1,200 rivets. It said that it has 1,200 rivets. The correct number is 1,400.")
+    assert [c.article_id for c in answer.citations] == ["a", "b", "b"]
+
+
+def test_what_was_said_wrongly_is_no_answer_but_to_what_was_wrong() -> None:
+    odds = {"1,200": 5.0, "1,400": 3.0}
+    _, answer = ask("How many rivets has the bridge?", odds, passage(CORRECTION, "b"))
+    assert (answer.status, answer.short) == ("answered", "1,400")
+    _, answer = ask("Which wrong number did the report give?", odds, passage(CORRECTION, "b"))
+    assert answer.short == "1,200"
+    stated = "The paper incorrectly stated that it has 1,200 rivets. It has 1,400."
+    _, answer = ask("How many rivets has the bridge?", odds, passage(stated, "b"))
+    assert answer.short == "1,400"
+
+
 @pytest.mark.parametrize(
     ("question", "odds"),
     [
