@@ -134,8 +134,9 @@ class ReadingAnswerer:
             told = with_reason(first.sentences, passages[first.passage])
             short = first.text if told == first.sentences else None
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
-        others = _correction(question, first, passages) or _rivals(question, ranked, passages)
-        return _Part(ranked, (first, *others), first.text, sure)
+        if right := _correction(question, ranked, passages):
+            return _Part(ranked, (right, first), right.text, sure)
+        return _Part(ranked, (first, *_rivals(question, ranked, passages)), first.text, sure)
 
 
 class _Part(NamedTuple):
@@ -194,10 +195,12 @@ def _agreeing(side: Candidate, ranked: Ranked, passages: Sequence[Passage]) -> l
     return found[:_AGREEING]
 
 
-def _correction(question: str, first: Candidate, passages: Sequence[Passage]) -> list[Candidate]:
-    """Where another article repeats ``first`` as said wrongly: that sentence with the next, which sets it right."""
+def _correction(question: str, ranked: Ranked, passages: Sequence[Passage]) -> Candidate | None:
+    """Where another article repeats what is found first as said wrongly: that and the sentence that sets it right,
+    with what is found in this; None where none does."""
     if asks_for_an_error(question):
-        return []
+        return None
+    first = ranked.found[0]
     value = set(first.value.split())
     about = set(stems(content_words(_told_by(first, passages)))) - set(stems(sorted(value)))
     for n, passage in enumerate(passages):
@@ -206,9 +209,14 @@ def _correction(question: str, first: Candidate, passages: Sequence[Passage]) ->
             said = wrong.of(text)
             same = value <= set(plain(said).split()) and about & set(stems(content_words(said)))
             if same and passage.chunk.article_id != passages[first.passage].chunk.article_id:
-                spans = tuple(Span(start + one.start, start + one.end) for one in (wrong, right))
-                return [replace(first, passage=n, span=spans[1], text=right.of(text), sentences=spans)]
-    return []
+                inside = [
+                    one
+                    for one in ranked.found
+                    if one.passage == n and right.start <= one.span.start - start and one.span.end - start <= right.end
+                ]
+                told = Span(start + wrong.start, start + right.end)
+                return replace(inside[0], sentences=(told,)) if inside else None
+    return None
 
 
 def _told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:

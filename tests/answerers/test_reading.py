@@ -132,11 +132,15 @@ CORRECTION = (
 )
 
 
-def test_what_another_article_corrects_is_told_with_its_correction() -> None:
-    _, answer = ask("How many rivets has the bridge?", {"1,200": 5.0}, passage(BRIDGE), passage(CORRECTION, "b", 0.9))
-    assert answer.status == "conflicting"
-    assert answer.text == ("It has 1,200 rivets. It said that it has 1,200 rivets. The correct number is 1,400.")
-    assert [c.article_id for c in answer.citations] == ["a", "b", "b"]
+def test_what_another_article_corrects_is_told_after_its_correction() -> None:
+    found = (passage(BRIDGE), passage(CORRECTION, "b", 0.9))
+    _, answer = ask("How many rivets has the bridge?", {"1,200": 5.0, "1,400": 1.0}, *found)
+    assert (answer.status, answer.short) == ("conflicting", "1,400")
+    assert [(c.article_id, c.quote) for c in answer.citations] == [
+        ("b", "It said that it has 1,200 rivets. The correct number is 1,400."),
+        ("a", "It has 1,200 rivets."),
+    ]
+    assert answer.text == " ".join(c.quote for c in answer.citations)
 
 
 def test_what_was_said_wrongly_is_no_answer_but_to_what_was_wrong() -> None:
