@@ -250,6 +250,9 @@ class AnswerOut(_Out):
     passages: list[PassageOut]
     confidence: float
     model: str | None
+    instead: Annotated[
+        list[str], Field(description="Where nothing is answered: questions that the passages do answer.")
+    ]
     timings_ms: dict[str, float]
 
 

@@ -236,7 +236,11 @@ def _print_answer(answer: Answer, system: System) -> None:
         console.print(Text(answer.text, style="bold"))
         if not system.library.stats().articles:
             console.print("The library is empty: put articles in with quotewell ingest PATH.")
-        elif answer.passages:
+        if answer.instead:
+            console.print("\nWhat they do answer:", style="dim")
+        for proposal in answer.instead:
+            console.print(Text(f"  · {proposal}"))
+        if answer.passages:
             console.print("\nNearest passages, which may or may not help:", style="dim")
         for passage in answer.passages[:3]:
             chunk = passage.chunk

@@ -192,7 +192,8 @@ class Answer:
     ``confidence`` is the estimated probability that the cited sentence answers the question;
     ``passages`` are those consulted, best first; ``timings`` are milliseconds by stage; ``model`` is
     the language model that worded the text, None where it is in the articles' own words; ``asked`` is the
-    question as it was read, with what the conversation before says of it.
+    question as it was read, with what the conversation before says of it; ``instead`` are questions that the
+    passages do answer, where they do not answer this one.
     """
 
     question: str
@@ -205,6 +206,7 @@ class Answer:
     timings: Mapping[str, float] = field(default_factory=dict)
     model: str | None = None
     asked: str | None = None
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

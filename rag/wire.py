@@ -101,6 +101,7 @@ def answer_out(answer: Answer) -> Wire:
         "passages": [passage_out(passage) for passage in answer.passages],
         "confidence": round(answer.confidence, 4),
         "model": answer.model,
+        "instead": list(answer.instead),
         "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings.items()},
     }
 

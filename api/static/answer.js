@@ -166,23 +166,23 @@ function passageOf(passage) {
   return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, text)), place(passage, passage));
 }
 
-export function drawDeclined(answer, again, empty = false) {
+export function drawDeclined(answer, ask, empty = false) {
   if (empty) {
     const put = el("a", { href: "/articles" }, "Put some in");
     return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
   }
   const near = answer.passages.slice(0, 3);
-  const titles = [...new Set(near.map((passage) => passage.title).filter(Boolean))];
-  const instead = titles.map((title) => el("li", {}, el("button", { class: "second", dir: "auto", click: () => again(`${title}: `) }, title)));
+  const instead = (answer.instead ?? []).map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
   return el(
     "div",
     {},
     readAs(answer),
     el("p", { class: "answer", dir: "auto" }, answer.text),
-    near.length ? el("p", { class: "lead" }, "None of their sentences is likely enough to be the answer. A question for one thing at a time, in other words, may find more. These passages come nearest:") : null,
-    near.length ? el("ul", { class: "quotes" }, ...near.map(passageOf)) : null,
-    instead.length ? el("p", { class: "lead" }, "What they could be asked about instead:") : null,
+    el("p", { class: "lead" }, "No sentence is likely enough to be the answer. One thing at a time, or other words, may find more."),
+    instead.length ? el("p", { class: "lead" }, "What they do answer:") : null,
     instead.length ? el("ul", { class: "chips" }, ...instead) : null,
+    near.length ? el("p", { class: "lead" }, "The nearest passages:") : null,
+    near.length ? el("ul", { class: "quotes" }, ...near.map(passageOf)) : null,
     near.length ? actions(answer) : null,
   );
 }

@@ -46,7 +46,7 @@ function turnOf(question) {
 }
 
 function show(body, answer) {
-  body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, again, empty));
+  body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
   turns.push(answer);
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(turns.slice(-HISTORY.turns)));
@@ -66,11 +66,6 @@ function kept() {
 function typeOn() {
   const elsewhere = document.activeElement !== document.body && document.activeElement !== field;
   if (!elsewhere && !matchMedia("(pointer: coarse)").matches) field.focus({ preventScroll: true });
-}
-
-function again(question) {
-  field.value = question;
-  field.focus();
 }
 
 async function ask(question) {

@@ -16,6 +16,7 @@ from rag.answerers.candidates import FEATURES, Candidate, candidates, plain
 from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import DECLINED, kind_asked
 from rag.answerers.parts import parts
+from rag.answerers.proposals import proposals
 from rag.answerers.reasons import asks_why, with_reason
 from rag.citations import cite
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
@@ -28,6 +29,8 @@ SURENESS = (*FEATURES, "lead", "share")
 _AGREEING = 2  # further articles that are cited for the same
 _SINGLE = ("number", "time")  # what has one value, so that two articles may contradict each other
 _RIVAL = 1.5  # log-odds that a contradicting value may be less likely than the best
+_NEAREST = 4  # passages for which a question is proposed where nothing is answered
+_TRIED = 2  # proposals tried for each
 _ROUNDED = 0.05  # figures that differ by no more say the same
 
 
@@ -105,7 +108,8 @@ class ReadingAnswerer:
         if not known:
             sure = max(one.sure for one in asked)
             yield Delta(DECLINED)
-            yield Answer(question, "unanswerable", DECLINED, None, (), consulted, sure)
+            instead = tuple(self._instead(consulted))
+            yield Answer(question, "unanswerable", DECLINED, None, (), consulted, sure, instead=instead)
             return
         text = ""
         citations: list[Citation] = []
@@ -124,6 +128,18 @@ class ReadingAnswerer:
         short = "; ".join(dict.fromkeys(one.short for one in known if one.short)) or None
         sure = min(one.sure for one in known)
         yield Answer(question, status, text, short, tuple(citations), consulted, sure)
+
+    def _instead(self, passages: Sequence[Passage]) -> Iterator[str]:
+        """One question for each of the nearest passages that it answers, as this answerer finds by asking it."""
+        seen: set[str] = set()
+        for passage in passages[:_NEAREST]:
+            tried = [one for one in proposals(passage.chunk.text) if one[0] not in seen]
+            for question, answer in tried[:_TRIED]:
+                part = self._ask(question, [passage])
+                if part.short and part.sure >= self._threshold and agree(part.short, answer):
+                    seen.add(question)
+                    yield question
+                    break
 
     def _ask(self, question: str, passages: Sequence[Passage]) -> _Part:
         ranked = rank(candidates(question, passages, self._reader))

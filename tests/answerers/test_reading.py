@@ -101,6 +101,14 @@ def test_it_declines_under_the_threshold() -> None:
     assert 0 <= answer.confidence < 0.9
 
 
+def test_what_is_declined_comes_with_a_question_that_is_not() -> None:
+    town = "Norham was founded in 1200. The Ardent Bridge was opened in 1931."
+    pointing = PointingByQuestion({("nothing", "1200"): -9.0, ("Norham", "1931"): 6.0, ("Ardent", "1931"): 6.0})
+    *_, answer = ReadingAnswerer(pointing, threshold=0.5).answer("Is it nothing?", [passage(town)])
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.instead) == ("unanswerable", ("When was the Ardent Bridge opened?",))
+
+
 def test_nothing_found_is_declined() -> None:
     for passages in ((), (passage(BRIDGE),)):
         _, answer = ask("When?", {"not there": 5.0}, *passages, threshold=0.0001)

@@ -139,10 +139,23 @@ def test_what_is_declined_is_declined_kindly(opened: Open) -> None:
     ask(page, "nothing")
     assert "do not answer" in page.inner_text(".answer")
     assert FERRY["text"] in page.inner_text(".quotes")
-    page.click(".chips button")
-    assert page.input_value("#q") == "A ferry for Ostrel: "
     page.click(".quotes a")
     assert page.text_content("#source mark") == FERRY["text"]
+
+
+def test_a_proposal_is_asked_when_it_is_chosen(opened: Open, site: Site) -> None:
+    passage = Passage(whole_chunk(site.system.library.article("ferry")), 1.0)
+    asked = "When was the first crossing?"
+    site.system.script = [
+        Delta("No."),
+        Answer("q", "unanswerable", "No.", None, (), (passage,), 0.1, instead=(asked,)),
+    ]
+    page = opened()
+    ask(page, "nothing")
+    site.system.script = None
+    page.click(".chips button")
+    page.locator(".turn").nth(1).locator(".cite").wait_for()
+    assert page.locator(".question").all_inner_texts() == ["nothing", asked]
 
 
 def test_sides_of_a_conflict_stand_side_by_side(opened: Open, site: Site) -> None:
