@@ -233,19 +233,7 @@ def ask(
 def _print_answer(answer: Answer, system: System) -> None:
     console = _console()
     if answer.status == "unanswerable":
-        console.print(Text(answer.text, style="bold"))
-        if not system.library.stats().articles:
-            console.print("The library is empty: put articles in with quotewell ingest PATH.")
-        if answer.instead:
-            console.print("\nWhat they do answer:", style="dim")
-        for proposal in answer.instead:
-            console.print(Text(f"  · {proposal}"))
-        if answer.passages:
-            console.print("\nNearest passages, which may or may not help:", style="dim")
-        for passage in answer.passages[:3]:
-            chunk = passage.chunk
-            console.print(Text(f"  · {_place(chunk.title, chunk.published_at)}", style="cyan"))
-            console.print(_indented(Text(_shortened(chunk.text), style="dim")))
+        _print_declined(console, answer, system)
         return
     if answer.status in _NOTES:
         console.print(_NOTES[answer.status], style="yellow")
@@ -261,6 +249,22 @@ def _print_answer(answer: Answer, system: System) -> None:
     console.print()
     for citation in answer.citations:
         _print_citation(console, citation)
+
+
+def _print_declined(console: Console, answer: Answer, system: System) -> None:
+    console.print(Text(answer.text, style="bold"))
+    if not system.library.stats().articles:
+        console.print("The library is empty: put articles in with quotewell ingest PATH.")
+    if answer.instead:
+        console.print("\nWhat they do answer:", style="dim")
+    for proposal in answer.instead:
+        console.print(Text(f"  · {proposal}"))
+    if answer.passages:
+        console.print("\nNearest passages, which may or may not help:", style="dim")
+    for passage in answer.passages[:3]:
+        chunk = passage.chunk
+        console.print(Text(f"  · {_place(chunk.title, chunk.published_at)}", style="cyan"))
+        console.print(_indented(Text(_shortened(chunk.text), style="dim")))
 
 
 def _print_citation(console: Console, citation: Citation) -> None:
