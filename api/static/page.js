@@ -24,7 +24,15 @@ function talking() {
   document.getElementById("given")?.remove();
   start?.replaceWith(el("h1", { class: "hidden" }, "Conversation"));
   log.after(form);
+  if (!document.body.classList.contains("talking")) document.querySelector("nav").prepend(el("button", { class: "second", click: anew }, "New conversation"));
   document.body.classList.add("talking");
+}
+
+function anew() {
+  try {
+    sessionStorage.removeItem(KEPT);
+  } catch { /* not allowed: then there is none */ }
+  location.assign("/");
 }
 
 function history() {

@@ -20,6 +20,8 @@ FEATURES = (
     "span",  # log-odds of the span against the passage's silence
     "holds",  # log-odds that the passage holds the answer
     "agreed",  # the best "span" of the same answer in another article, 0 where there is none
+    "alone",  # "span" where its sentences are read by themselves
+    "alone_holds",  # and "holds"
     # of words, weighed by rarity among the passages
     "context",  # share of the question's words that stand in the sentence, the one before it or the headline
     "passage",  # the same for the whole passage and the headline
@@ -40,6 +42,9 @@ FEATURES = (
 _LIMIT = 12.0
 _NEAR = 0.4
 """Passages whose score is further behind the best are not read: half of the time, and no answer is lost."""
+_ALONE = 6
+"""Places whose sentences are read by themselves, the likeliest first. What is around a sentence distracts: of half of
+SQuAD 2.0's development set, by paragraph, answerable is told from not with AUROC .73 instead of .68 (n 1,500)."""
 _ACTIVE = re.compile(r"!\[|\]\(|<[a-z/!]|://|\bwww\.", re.I)
 """What a chat program would show as a link, an image or markup. A sentence that has such is not told as an answer:
 whoever can put an article in could have it fetch or show what he likes."""
@@ -86,7 +91,7 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader) -
                 continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
-    return _agreed(list(found.values()), passages)
+    return _alone(question, _agreed(list(found.values()), passages), passages, reader)
 
 
 def _of_passage(
@@ -106,8 +111,8 @@ def _of_passage(
         _, _, *lacks, _, _ = of_form(span.of(text), len(words_in), 0.0, 0.0, asked)
         fragment = of_form(spans[touched[0]].of(text), len(words(spans[touched[0]].of(text))), 0.0, 0.0, asked)[-1]
         row = [
-            *(max(-_LIMIT, min(_LIMIT, x)) for x in (odds, finding.odds)),
-            0.0,
+            *(_limited(odds), _limited(finding.odds)),
+            *(0.0, 0.0, 0.0),
             *(context, whole, missing, pairs, repeats),
             *(passage.score, best - passage.score),
             *lacks[:4],
@@ -140,3 +145,51 @@ def _agreed(found: list[Candidate], passages: Sequence[Passage]) -> list[Candida
         row[FEATURES.index("agreed")] = max([0.0, *others])
         made.append(replace(one, row=row))
     return made
+
+
+def _alone(question: str, found: list[Candidate], passages: Sequence[Passage], reader: SpanReader) -> list[Candidate]:
+    """The same, with what the reader says of the sentences of the likeliest by themselves.
+
+    The others have what the least of those has, or what they had among other sentences where that is less.
+    """
+    likely = sorted(found, key=lambda one: -float(one.row[0] + one.row[1]))
+    by_place: dict[tuple[int, int, int], Candidate] = {}
+    for one in likely:
+        by_place.setdefault(_place(one), one)
+    first = list(by_place.values())[:_ALONE]
+    texts = [(passages[one.passage].chunk.title, told_by(one, passages)) for one in first]
+    read = dict(zip(map(_place, first), reader.find(question, texts) if texts else [], strict=True))
+    odds = {id(one): _odds_alone(one, read[_place(one)]) for one in found if _place(one) in read}
+    least = np.min(list(odds.values()), axis=0) if odds else np.zeros(2)
+    at = FEATURES.index("alone")
+    made = []
+    for one in found:
+        row = one.row.copy()
+        row[at : at + 2] = odds.get(id(one), np.minimum(least, row[:2]))
+        made.append(replace(one, row=row))
+    return made
+
+
+def _odds_alone(candidate: Candidate, finding: Finding) -> tuple[float, float]:
+    """Of the span (the best of those that overlap it; the least of all where none does), and of an answer at all."""
+    _, start, _ = _place(candidate)
+    own = Span(candidate.span.start - start, candidate.span.end - start)
+    every = [odds for _, odds in finding.spans]
+    overlapping = [odds for span, odds in finding.spans if span.start < own.end and own.start < span.end]
+    return _limited(max(overlapping, default=min(every, default=-_LIMIT))), _limited(finding.odds)
+
+
+def _place(candidate: Candidate) -> tuple[int, int, int]:
+    """The passage, and where in its article the candidate's sentences start and end."""
+    return candidate.passage, candidate.sentences[0].start, candidate.sentences[-1].end
+
+
+def told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:
+    """The text of the sentences that a candidate touches."""
+    n, start, end = _place(candidate)
+    chunk = passages[n].chunk
+    return chunk.text[start - chunk.span.start : end - chunk.span.start]
+
+
+def _limited(odds: float) -> float:
+    return max(-_LIMIT, min(_LIMIT, odds))

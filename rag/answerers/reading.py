@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rag.answerers.candidates import FEATURES, Candidate, candidates, plain
+from rag.answerers.candidates import FEATURES, Candidate, candidates, plain, told_by
 from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import DECLINED, kind_asked
 from rag.answerers.parts import parts
@@ -218,7 +218,7 @@ def _correction(question: str, ranked: Ranked, passages: Sequence[Passage]) -> C
         return None
     first = ranked.found[0]
     value = set(first.value.split())
-    about = set(stems(content_words(_told_by(first, passages)))) - set(stems(sorted(value)))
+    about = set(stems(content_words(told_by(first, passages)))) - set(stems(sorted(value)))
     for n, passage in enumerate(passages):
         text, start = passage.chunk.text, passage.chunk.span.start
         for wrong, right in repeated(text).items():
@@ -233,13 +233,6 @@ def _correction(question: str, ranked: Ranked, passages: Sequence[Passage]) -> C
                 told = Span(start + wrong.start, start + right.end)
                 return replace(inside[0], sentences=(told,)) if inside else None
     return None
-
-
-def _told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:
-    """The text of the sentences that a candidate touches."""
-    chunk = passages[candidate.passage].chunk
-    at = chunk.span.start
-    return chunk.text[candidate.sentences[0].start - at : candidate.sentences[-1].end - at]
 
 
 def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[Candidate]:

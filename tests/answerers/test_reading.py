@@ -260,6 +260,25 @@ def test_a_span_of_two_overlapping_passages_is_weighed_once() -> None:
     assert [one.span for one in found] == [Span(65, 70)]
 
 
+def test_a_sentence_is_read_by_itself_too() -> None:
+    class Distracted(Pointing):
+        def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+            self._odds = {"4 May 1931": 5.0 if len(texts[0][1]) < len(BRIDGE) else 1.0, "1,200": 0.5, "trains": 0.25}
+            return super().find(question, texts)
+
+    by_text = {one.text: one.row for one in candidates("When was it?", [passage(BRIDGE)], Distracted({}))}
+    at = FEATURES.index("alone")
+    assert by_text["4 May 1931"][[0, at, at + 1]].tolist() == [1.0, 5.0, 5.0]
+    assert by_text["1,200"][at] == 0.5
+
+
+def test_what_is_not_read_again_is_no_better_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.answerers.candidates._ALONE", 1)
+    found = candidates("When was it?", [passage(BRIDGE)], Pointing({"4 May 1931": 3.0, "1,200": -2.0}))
+    at = FEATURES.index("alone")
+    assert [one.row[at] for one in found] == [3.0, -2.0]
+
+
 def test_agreement_counts_only_other_articles() -> None:
     same = [passage(BRIDGE), passage(AGREES, "a", start=500)]
     other = [passage(BRIDGE), passage(AGREES, "b")]
@@ -297,7 +316,7 @@ def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
     seen: list[str] = []
     near, far = passage(BRIDGE), passage(AGREES, "b", 0.5)
     found = candidates("When was the bridge opened?", [near, far], Noting({"4 May 1931": 5.0}))
-    assert seen == [BRIDGE]
+    assert seen == [BRIDGE, BRIDGE[:57]]  # the sentence is read again by itself
     assert [one.passage for one in found] == [0]
 
 

@@ -119,6 +119,10 @@ def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -
     assert page.locator(".question").all_inner_texts() == ["When was the first crossing?"]
     page.click(".cite")
     assert page.text_content("#source mark") == FACT
+    page.keyboard.press("Escape")
+    page.click("text=New conversation")
+    page.wait_for_selector("h1:has-text('Ask your articles')")
+    assert page.locator(".turn").count() == 0
 
 
 def test_back_closes_the_article_and_not_the_page(opened: Open) -> None:
