@@ -22,9 +22,13 @@ from rag.citations import cite
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
 from rag.words import STOPWORDS, content_words, stems, words
 
-SURENESS = (*FEATURES, "lead", "share")
-"""What confidence is estimated from: the chosen candidate's row, its lead over the best that says something else
-(log-odds), and its share of the probability, with all that say the same."""
+SURENESS = ("read", "behind", "share")
+"""What confidence is estimated from. Of the chosen candidate: what the reader says of it, its four odds together; how
+far its passage is behind the best; its share of the probability, with all that say the same. Words in common are not
+among them: questions that have no answer have them too, and with them it generalised worse to other articles."""
+
+_READ = tuple(FEATURES.index(name) for name in ("span", "holds", "alone", "alone_holds"))
+_BEHIND = FEATURES.index("behind")
 
 _AGREEING = 2  # further articles that are cited for the same
 _SINGLE = ("number", "time")  # what has one value, so that two articles may contradict each other
@@ -61,10 +65,9 @@ def rank(found: Sequence[Candidate], weights: Matrix | None = None) -> Ranked:
         return Ranked([], [], np.zeros(len(SURENESS), np.float32))
     same = [agree(one.text, ranked[0].text) for one in ranked]
     likely = np.exp(np.array(odds) - odds[0])
-    others = [x for x, alike in zip(odds, same, strict=True) if not alike]
-    lead = min(6.0, odds[0] - max(others)) if others else 6.0
-    share = float(likely[same].sum() / likely.sum())
-    return Ranked(ranked, odds, np.append(ranked[0].row, [lead, share]).astype(np.float32))
+    first = ranked[0].row
+    share = likely[same].sum() / likely.sum()
+    return Ranked(ranked, odds, np.array([first[list(_READ)].sum(), first[_BEHIND], share], np.float32))
 
 
 def confidence(row: Matrix) -> float:
@@ -147,7 +150,7 @@ class ReadingAnswerer:
             return _Part(ranked, (), None, 0.0)
         first, sure = ranked.found[0], confidence(ranked.row)
         if asks_why(question):
-            told = with_reason(first.sentences, passages[first.passage])
+            told = with_reason(question, first.sentences, passages[first.passage])
             short = first.text if told == first.sentences else None
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
         if right := _correction(question, ranked, passages):

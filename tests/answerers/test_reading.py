@@ -16,7 +16,7 @@ from rag.answerers.reading import SURENESS, ReadingAnswerer, agree
 from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
 
 CHOICE = {"span": 0.5, "holds": 0.5, "context": 1.0, "retrieval": 1.5, "behind": -4.5, "lacks_time": -0.5}
-SURE = {"span": 0.3, "holds": 0.3, "context": 1.0, "retrieval": 1.0, "share": 1.0, "intercept": -2.5}
+SURE = {"read": 0.2, "behind": -1.0, "share": 2.0, "intercept": -1.5}
 """Weights of the tests: those that ship are fitted anew with each reader, and judged by the evaluation suite."""
 
 BRIDGE = "The Ardent Bridge was opened on 4 May 1931 by Queen Maud. It has 1,200 rivets. It carries trains."
@@ -323,7 +323,11 @@ def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
 @pytest.mark.parametrize(
     ("text", "span", "told", "short"),
     [
-        ("It shut the bridge. Inspectors found cracks.", "shut", "It shut the bridge. Inspectors found cracks.", None),
+        ("It shut the bridge. Inspectors found cracks.", "shut", "Inspectors found cracks.", None),
+        ("In May 1931 Mayor Lind shut it. Inspectors found cracks.", "shut",
+         "In May 1931 Mayor Lind shut it. Inspectors found cracks.", None),
+        ("All was well. Rust killed the bridge and hundreds of fish.\n\nRain fell.", "Rust",
+         "Rust killed the bridge and hundreds of fish.", "Rust"),
         ("Cracks were found. It therefore shut the bridge. All is well.", "shut",
          "Cracks were found. It therefore shut the bridge.", None),
         ("Cracks were found. It shut the bridge.\n\nRain fell.", "shut",
