@@ -28,8 +28,8 @@ $(TRAIN): $(READY)
 
 run: $(READY) ## set up, index seeds/, answer one question, then serve (Ctrl-C ends it)
 	@$(BIN)/quotewell ingest seeds
-	@echo; echo '$$ quotewell ask "Why did the cost of the Weir Bridge repair rise?"'
-	@$(BIN)/quotewell ask "Why did the cost of the Weir Bridge repair rise?"
+	@echo; echo '$$ quotewell ask "Why was the Weir Bridge closed?"'
+	@$(BIN)/quotewell ask "Why was the Weir Bridge closed?"
 	@echo; $(BIN)/quotewell serve
 
 test: $(READY) ## set up and run the tests

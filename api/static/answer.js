@@ -6,8 +6,8 @@ import { asMarkdown, asText, linkOf } from "./share.js";
 
 /** What the confidence is told as: the least of each, and how often such answers were right when it was measured. */
 const WORDS = [
-  [0.7, "Likely right", "In our tests, answers marked like this were right about 4 times in 5."],
-  [0.4, "Perhaps right", "In our tests, answers marked like this were right about half of the time. Read the quote."],
+  [0.7, "Likely right", "In our tests, answers marked like this were right about 5 times in 6."],
+  [0.4, "Perhaps right", "In our tests, answers marked like this were right a little more than half of the time. Read the quote."],
   [0, "Unsure", "In our tests, answers marked like this were wrong about 3 times in 4. Read the quote."],
 ];
 
