@@ -48,6 +48,7 @@ THRESHOLD = 0.21
 that no weight was fitted to, for three in ten of all questions answered wrongly, of questions half of which have no
 answer and were written to look as if they had. Of the questions about seeds/ it declines 60 % of those without an
 answer and 8 % of the others."""
+_ROUNDING = 1e-3
 
 
 def build(settings: Settings) -> System:
