@@ -121,9 +121,15 @@ paste.addEventListener("submit", async (event) => {
   event.preventDefault();
   told.replaceChildren();
   const name = title.value.trim();
-  const same = revised ?? (name ? await namesake(name) : null);
-  if (same === undefined) return;
-  const given = { title: name, published_at: date.value, publisher: publisher.value.trim() };
+  let same = revised;
+  try {
+    if (!same && name) same = await namesake(name);
+  } catch (error) {
+    return tell(name, "refused", error.message);
+  }
+  if (same === undefined) return null;
+  const when = same && date.value === day(same.published_at) ? same.published_at : date.value;
+  const given = { title: name, published_at: when, publisher: publisher.value.trim() };
   const article = { ...(same ? keptOf(same) : {}), ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)), text: text.value };
   const taken = await put(name || "Your text", { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
   if (taken) {
@@ -133,10 +139,12 @@ paste.addEventListener("submit", async (event) => {
     paste.lastChild.textContent = "Add this text";
   }
   await done(taken);
+  return null;
 });
 
 /** What a new revision keeps of an article where the form says nothing else. */
-const keptOf = ({ id, url, language, metadata }) => Object.fromEntries(Object.entries({ id, url, language, metadata }).filter(([, value]) => value !== null));
+const keptOf = ({ id, url, language, metadata, published_at, publisher }) =>
+  Object.fromEntries(Object.entries({ id, url, language, metadata, published_at, publisher }).filter(([, value]) => value !== null));
 
 /** The article of the same title that the text is to be a new revision of; null for another article, undefined for neither. */
 async function namesake(name) {

@@ -56,6 +56,7 @@ function turnOf(question) {
 function show(body, answer) {
   body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
   turns.push(answer);
+  if (location.pathname + location.search + location.hash !== "/") return; // a link: this tab's conversation is kept until one asks
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(turns.slice(-HISTORY.turns)));
   } catch { /* it is full, or not allowed: then nothing is kept */ }
@@ -78,6 +79,8 @@ function typeOn() {
 
 async function ask(question) {
   under?.abort();
+  if (location.pathname + location.search + location.hash !== "/") window.history.replaceState(null, "", "/");
+  document.title = "Quotewell";
   under = new AbortController();
   const mine = under;
   const { turn, body } = turnOf(question);
@@ -157,8 +160,6 @@ form.addEventListener("submit", (event) => {
   const question = field.value.trim();
   if (!question) return;
   field.value = "";
-  if (location.pathname + location.search + location.hash !== "/") window.history.replaceState(null, "", "/");
-  document.title = "Quotewell";
   ask(question);
 });
 

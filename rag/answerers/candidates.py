@@ -67,6 +67,11 @@ class Candidate:
         return plain(self.text)
 
 
+def active(text: str) -> bool:
+    """Whether a chat program may show something of it as a link, an image or markup."""
+    return _ACTIVE.search(text) is not None
+
+
 def plain(text: str) -> str:
     """The words of a short answer in lower case, without articles; figures without their commas, fractions whole."""
     joined = re.sub(r"(?<=\d)\.(?=\d)", "_", re.sub(r"(?<=\d),(?=\d{3})", "", text))
@@ -84,10 +89,10 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader) -
     found: dict[tuple[str, Span], Candidate] = {}
     for (n, passage), finding in zip(near, findings, strict=True):
         told = of_words(passage, texts[n], asked)
-        wrong = repeated(passage.chunk.text) if heeded else {}
+        wrong, start = repeated(passage.chunk.text) if heeded else {}, passage.chunk.span.start
         for one in _of_passage(n, passage, finding, told, best, asked):
             place = (passage.chunk.article_id, one.span)
-            if one.sentences[0].start - passage.chunk.span.start in {span.start for span in wrong}:
+            if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
                 continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
@@ -102,7 +107,7 @@ def _of_passage(
     made = []
     for span, odds in finding.spans:
         touched = [m for m, s in enumerate(spans) if s.start < span.end and span.start < s.end]
-        if not touched or _ACTIVE.search(text, spans[touched[0]].start, spans[touched[-1]].end):
+        if not touched or active(text[spans[touched[0]].start : spans[touched[-1]].end]):
             continue
         words_in = words(span.of(text))
         context, whole, missing, pairs, _ = np.max([told[m] for m in touched], axis=0)

@@ -17,20 +17,23 @@ _WRONG = re.compile(r"\b(?:wrong|incorrect|inaccurate|mistakes?|errors?)\b", re.
 _REPEATS = re.compile(
     rf"^(?:it|that|this|they|the\s+(?:article|report|story|piece|column|text))\s+(?:had\s+)?{_SAID}\b", re.I
 )
-_ASKED = re.compile(r"\b(?:wrong\w*|incorrect\w*|mistake\w*|errors?|erroneous\w*|correct\w*|misstate\w*)\b", re.I)
+_RIGHT_HERE = re.compile(r"[;:]\s*(?:it|he|she|they|there)\b|,\s+not\s", re.I)  # it corrects itself
+_ASKED = re.compile(
+    r"\b(?:wrong\w*|incorrect\w*|mistak\w*|errors?|erroneous\w*|correct\w*|mis(?:stat|identif|report)\w*)\b", re.I
+)
 
 
 def asks_for_an_error(question: str) -> bool:
     return _ASKED.search(question) is not None
 
 
-def repeated(text: str) -> dict[Span, Span]:
-    """Sentences of ``text`` that repeat what was said wrongly, each with the one after it, which sets it right."""
+def repeated(text: str) -> dict[Span, Span | None]:
+    """Sentences of ``text`` that repeat what was said wrongly, each with the next, which sets it right, if any."""
     spans = sentences(text)
-    found = {}
-    for n, span in enumerate(spans[:-1]):
+    found: dict[Span, Span | None] = {}
+    for n, span in enumerate(spans):
         own = span.of(text)
         announced = n > 0 and _WRONG.search(spans[n - 1].of(text)) and _REPEATS.match(own)
-        if announced or _WRONGLY.search(own):
-            found[span] = spans[n + 1]
+        if (announced or _WRONGLY.search(own)) and not _RIGHT_HERE.search(own):
+            found[span] = spans[n + 1] if n + 1 < len(spans) else None
     return found

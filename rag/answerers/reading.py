@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rag.answerers.candidates import FEATURES, Candidate, candidates, plain, told_by
+from rag.answerers.candidates import FEATURES, Candidate, active, candidates, plain, told_by
 from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import DECLINED, kind_asked
 from rag.answerers.parts import parts
 from rag.answerers.proposals import proposals
 from rag.answerers.reasons import asks_why, with_reason
 from rag.citations import cite
+from rag.conversation import names
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
 from rag.words import STOPWORDS, content_words, stems, words
 
@@ -119,9 +120,7 @@ class ReadingAnswerer:
         for one in known:
             for side in one.sides:
                 alike = _agreeing(side, one.ranked, passages) if one.short else []
-                for piece, cited in _statements(side, alike, passages, len(text), len(citations)):
-                    if text and all(_told(c, citations) for c in cited):
-                        continue
+                for piece, cited in _statements(side, alike, passages, len(text), citations):
                     text += piece
                     citations += cited
                     yield Delta(piece, tuple(cited))
@@ -139,7 +138,7 @@ class ReadingAnswerer:
             tried = [one for one in proposals(passage.chunk.text) if one[0] not in seen]
             for question, answer in tried[:_TRIED]:
                 part = self._ask(question, [passage])
-                if part.short and part.sure >= self._threshold and agree(part.short, answer):
+                if names(question) and part.short and part.sure >= self._threshold and agree(part.short, answer):
                     seen.add(question)
                     yield question
                     break
@@ -151,6 +150,8 @@ class ReadingAnswerer:
         first, sure = ranked.found[0], confidence(ranked.row)
         if asks_why(question):
             told = with_reason(question, first.sentences, passages[first.passage])
+            if active(told_by(replace(first, sentences=told), passages)):
+                told = first.sentences
             short = first.text if told == first.sentences else None
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
         if right := _correction(question, ranked, passages):
@@ -184,9 +185,13 @@ def _told(citation: Citation, before: Sequence[Citation]) -> bool:
 
 
 def _statements(
-    side: Candidate, alike: Sequence[Candidate], passages: Sequence[Passage], at: int, count: int
+    side: Candidate, alike: Sequence[Candidate], passages: Sequence[Passage], at: int, before: Sequence[Citation]
 ) -> Iterator[tuple[str, list[Citation]]]:
-    """The sentences of a candidate, each with its citation; that of its span with those of ``alike``."""
+    """The sentences of a candidate, each with its citation; that of its span with those of ``alike``.
+
+    They stand from ``at`` on; those that are all among the citations ``before`` have been told, and are left out.
+    """
+    count, told = len(before), tuple(before)
     for sentence in side.sentences:
         passage = passages[side.passage]
         sentence_text = Span(sentence.start - passage.chunk.span.start, sentence.end - passage.chunk.span.start).of(
@@ -198,6 +203,8 @@ def _statements(
         if sentence.start <= side.span.start < sentence.end:
             places += [(passages[one.passage], one.sentences[0]) for one in alike]
         cited = [cite(p, s, number=count + m, answer_span=span) for m, (p, s) in enumerate(places, start=1)]
+        if at and all(_told(one, told) for one in cited):
+            continue
         at, count = at + len(piece), count + len(cited)
         yield piece, cited
 
@@ -219,22 +226,29 @@ def _correction(question: str, ranked: Ranked, passages: Sequence[Passage]) -> C
     with what is found in this; None where none does."""
     if asks_for_an_error(question):
         return None
-    first = ranked.found[0]
+    first, asked = ranked.found[0], kind_asked(question)
     value = set(first.value.split())
     about = set(stems(content_words(told_by(first, passages)))) - set(stems(sorted(value)))
     for n, passage in enumerate(passages):
-        text, start = passage.chunk.text, passage.chunk.span.start
+        article, text, start = passage.chunk.article_id, passage.chunk.text, passage.chunk.span.start
         for wrong, right in repeated(text).items():
-            said = wrong.of(text)
-            same = value <= set(plain(said).split()) and about & set(stems(content_words(said)))
-            if same and passage.chunk.article_id != passages[first.passage].chunk.article_id:
-                inside = [
-                    one
-                    for one in ranked.found
-                    if one.passage == n and right.start <= one.span.start - start and one.span.end - start <= right.end
-                ]
-                told = Span(start + wrong.start, start + right.end)
-                return replace(inside[0], sentences=(told,)) if inside else None
+            shared = about & set(stems(content_words(wrong.of(text))))
+            if right is None or not value or not value <= set(plain(wrong.of(text)).split()):
+                continue
+            if article == passages[first.passage].chunk.article_id or len(shared) < min(2, len(about)) or not shared:
+                continue
+            said = text[wrong.start : right.end]
+            inside = [
+                one
+                for one in ranked.found
+                if passages[one.passage].chunk.article_id == article
+                and start + right.start <= one.span.start
+                and one.span.end <= start + right.end
+                and one.row[0] > 0
+                and (asked is None or asked[1].search(one.text))
+            ]
+            if inside and not active(said):
+                return replace(inside[0], passage=n, sentences=(Span(start + wrong.start, start + right.end),))
     return None
 
 

@@ -21,6 +21,9 @@ _POINTS_BACK = re.compile(
     r"\b(?:therefore|thus|hence|consequently|as a result|for (?:this|that) reason|that is why|accordingly)\b|^so\b",
     re.I,
 )
+_BECAUSE = re.compile(
+    r"\b(?:because|due to|owing to|thanks to|as a result of|so that|in order to|on account of)\b", re.I
+)
 _NEW = 3  # words of a sentence that the question and the headline have not, for it to say nothing new
 
 
@@ -52,7 +55,10 @@ def with_reason(question: str, told: tuple[Span, ...], passage: Passage) -> tupl
         if back:
             return (spans[first - 1], *told) if first else told
         told = (*told, spans[last + 1]) if follows else told
-    while len(told) > 1 and _says_again(text[told[0].start - start : told[0].end - start], known):
+    while len(told) > 1:
+        leading = text[told[0].start - start : told[0].end - start]
+        if _BECAUSE.search(leading) or not _says_again(leading, known):
+            break
         told = told[1:]
     return told
 

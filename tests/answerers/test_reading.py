@@ -162,6 +162,48 @@ def test_what_was_said_wrongly_is_no_answer_but_to_what_was_wrong() -> None:
     assert answer.short == "1,400"
 
 
+def test_a_correction_of_something_else_changes_no_answer() -> None:
+    closed = "The Norham bridge closed in 2019 after the flood."
+    other = "A 2019 article about the Norham bridge misidentified its architect. He is John Smith."
+    odds = {"2019": 5.0, "John Smith": 1.0}
+    _, answer = ask("When was the Norham bridge closed?", odds, passage(closed), passage(other, "b", 0.9))
+    assert (answer.status, answer.short) == ("answered", "2019")
+
+
+def test_wrong_statements_without_what_is_right_are_no_answers_and_those_that_have_it_are() -> None:
+    at_the_end = "Norham Bridge is old. An article on Friday misstated the year that it opened as 1925."
+    assert ask("When did it open?", {"1925": 5.0}, passage(at_the_end))[1].status == "unanswerable"
+    itself = "An article misstated the year that Norham Bridge opened; it opened in 1820, not 1825. It is long."
+    assert ask("When did it open?", {"1820": 5.0}, passage(itself))[1].short == "1820"
+    asked = ask(
+        "Which disease was misidentified?", {"malaria": 5.0}, passage("They misidentified it as malaria. Many died.")
+    )
+    assert asked[1].short == "malaria"
+
+
+def test_a_reason_beside_it_brings_no_link_and_no_image() -> None:
+    text = "It shut the old bridge of Norham for good on Friday. See ![x](http://evil.example/p.png) for pictures."
+    _, answer = ask("Why was it shut?", {"shut": 5.0}, passage(text))
+    assert "evil" not in answer.text
+
+
+def test_a_reason_in_the_first_sentence_stays() -> None:
+    text = "The bridge shut because of mould. Parents were told by letter on Monday."
+    _, answer = ask("Why did the bridge shut?", {text: 5.0}, passage(text))
+    assert answer.text == text
+
+
+def test_what_was_told_is_left_out_and_counts_for_nothing() -> None:
+    text = "It shut the old bridge of Norham for good one Friday in July. Cracks were found in four of its piers."
+    odds = {("When", "Friday in July"): 6.0, ("Why", "shut"): 6.0}
+    *_, answer = ReadingAnswerer(PointingByQuestion(odds), threshold=0.1).answer(
+        "When did Norham shut the bridge and why did it shut?", [passage(text)]
+    )
+    assert isinstance(answer, Answer)
+    assert [c.number for c in answer.citations] == [1, 2]
+    assert [c.answer_span.of(answer.text) for c in answer.citations] == [c.quote for c in answer.citations]
+
+
 @pytest.mark.parametrize(
     ("question", "odds"),
     [
