@@ -355,6 +355,7 @@ def test_an_article_is_revised_on_its_page_or_by_its_title(opened: Open, site: S
         if choice != "Neither":
             page.wait_for_selector(".outcomes a")
         assert len(site.system.library.held) == kept
+        assert site.system.library.article("ferry").publisher == FERRY["publisher"]
 
 
 def test_what_is_not_there_is_told_kindly(opened: Open) -> None:
