@@ -24,7 +24,7 @@ function talking() {
   document.getElementById("given")?.remove();
   start?.replaceWith(el("h1", { class: "hidden" }, "Conversation"));
   log.after(form);
-  if (!document.body.classList.contains("talking")) document.querySelector("nav").prepend(el("button", { class: "second", click: anew }, "New conversation"));
+  if (!document.body.classList.contains("talking")) document.querySelector("nav").prepend(el("button", { class: "second", "aria-label": "New conversation", click: anew }, "New", el("span", { class: "wide" }, " conversation")));
   document.body.classList.add("talking");
 }
 

@@ -244,8 +244,7 @@ def _correction(question: str, ranked: Ranked, passages: Sequence[Passage]) -> C
                 if passages[one.passage].chunk.article_id == article
                 and start + right.start <= one.span.start
                 and one.span.end <= start + right.end
-                and one.row[0] > 0
-                and (asked is None or asked[1].search(one.text))
+                and (asked[1].search(one.text) if asked else one.row[0] > 0)
             ]
             if inside and not active(said):
                 return replace(inside[0], passage=n, sentences=(Span(start + wrong.start, start + right.end),))
