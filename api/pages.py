@@ -69,7 +69,7 @@ def _form(question: str) -> Markup:
     )
 
 
-def home_page(articles: int, some: Sequence[Article] = (), here: str = "http://HOST:PORT/") -> Markup:
+def home_page(articles: int, some: Sequence[Article], here: str) -> Markup:
     """What is shown before a question: how many articles, and ``some`` of them. ``here`` is the service's address."""
     if not articles:
         return page("Quotewell", _empty(here), scripts=["page.js"])
@@ -97,14 +97,14 @@ def home_page(articles: int, some: Sequence[Article] = (), here: str = "http://H
     )
 
 
-def answer_page(question: str, answer: Answer, articles: int, data: str) -> Markup:
+def answer_page(question: str, answer: Answer, articles: int, data: str, here: str) -> Markup:
     """A question, its answer and the quotes; where there is no answer, the nearest passages.
 
-    ``data`` is the same as JSON: the script shows it without asking again.
+    ``data`` is the same as JSON: the script shows it without asking again. ``here`` is the service's address.
     """
     title = f"{question} · Quotewell"
     if not articles:
-        return page(title, _empty("http://HOST:PORT/"), question=question, scripts=["page.js"])
+        return page(title, _empty(here), question=question, scripts=["page.js"])
     note = el("p", _STATUS[answer.status], class_="note") if answer.status in _STATUS else join()
     total = answer.timings.get("total")
     took = f" · {total:.0f} ms" if total is not None else ""

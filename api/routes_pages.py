@@ -30,14 +30,14 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 
 @router.get("/")
 def home(request: Request, system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
-    articles = system.library.stats().articles
+    articles, here = system.library.stats().articles, str(request.base_url)
     if q is None:
-        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES), str(request.base_url)))
+        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES), here))
     try:
         answer = whole(system.ask(q))
     except QuestionError as err:
         return HTMLResponse(pages.error_page(TITLES[err.code], str(err), q[:2000]), err.status)
-    return HTMLResponse(pages.answer_page(answer.question, answer, articles, dumps(answer_out(answer))))
+    return HTMLResponse(pages.answer_page(answer.question, answer, articles, dumps(answer_out(answer)), here))
 
 
 @router.get("/articles")

@@ -1,5 +1,5 @@
 // One answer: its words with their marks, the quotes, what was merely consulted, and ways to take it along.
-import { day, el, pageUrl, webAddress } from "./dom.js";
+import { day, el, pageUrl, pieces, webAddress } from "./dom.js";
 import { card } from "./card.js";
 import { openArticle } from "./source.js";
 import { asMarkdown, asText, linkOf } from "./share.js";
@@ -38,18 +38,6 @@ function follow(event, place, from) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   openArticle(place, from);
-}
-
-/** The pieces of the answer's text, each with the citations that end where it ends. */
-function pieces(answer) {
-  const points = Array.from(answer.text);
-  const ends = [...new Set(answer.citations.map((one) => one.answer_end))].sort((a, b) => a - b);
-  const parts = ends.map((end, n) => ({
-    text: points.slice(n ? ends[n - 1] : 0, end).join(""),
-    cited: answer.citations.filter((one) => one.answer_end === end),
-  }));
-  const rest = points.slice(ends.at(-1) ?? 0).join("");
-  return rest ? [...parts, { text: rest, cited: [] }] : parts;
 }
 
 const marked = ({ text, cited }) => [text, ...(cited.length ? [el("sup", {}, ...cited.map(mark))] : [])];

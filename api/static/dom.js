@@ -76,3 +76,15 @@ export const articleUrl = (id, revision = null) =>
 /** The page of one article, with these characters of it marked. */
 export const pageUrl = (id, revision, start = null, end = null) =>
   `/articles/${encodeURIComponent(id)}@${revision}${start === null ? "" : `?char=${start},${end}#quote`}`;
+
+/** The pieces of the answer's text, each with the citations that end where it ends. */
+export function pieces(answer) {
+  const points = Array.from(answer.text);
+  const ends = [...new Set(answer.citations.map((one) => one.answer_end))].sort((a, b) => a - b);
+  const parts = ends.map((end, n) => ({
+    text: points.slice(n ? ends[n - 1] : 0, end).join(""),
+    cited: answer.citations.filter((one) => one.answer_end === end),
+  }));
+  const rest = points.slice(ends.at(-1) ?? 0).join("");
+  return rest ? [...parts, { text: rest, cited: [] }] : parts;
+}

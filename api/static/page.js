@@ -56,11 +56,14 @@ function turnOf(question) {
 function show(body, answer) {
   body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
   turns.push(answer);
-  if (location.pathname + location.search + location.hash !== "/") return; // a link: this tab's conversation is kept until one asks
+  if (byLink()) return; // a link: this tab's conversation is kept until one asks
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(turns.slice(-HISTORY.turns)));
   } catch { /* it is full, or not allowed: then nothing is kept */ }
 }
+
+/** Whether the page was opened at a question or an answer, not at the start. */
+const byLink = () => location.pathname + location.search + location.hash !== "/";
 
 /** The conversation of this tab before it was reloaded. */
 function kept() {
@@ -79,7 +82,7 @@ function typeOn() {
 
 async function ask(question) {
   under?.abort();
-  if (location.pathname + location.search + location.hash !== "/") window.history.replaceState(null, "", "/");
+  if (byLink()) window.history.replaceState(null, "", "/");
   document.title = "Quotewell";
   under = new AbortController();
   const mine = under;

@@ -1,5 +1,5 @@
 // An answer to take along: as a link that is proved when it is opened, as text, as Markdown.
-import { articleUrl, call, day, Trouble, unitOf } from "./dom.js";
+import { articleUrl, call, day, pieces, Trouble, unitOf } from "./dom.js";
 
 const AROUND = 32;
 
@@ -85,15 +85,8 @@ function quotesAlone(answer) {
   return { ...answer, text, short: null, status: "answered", citations, confidence: 0 };
 }
 
-function numbered(answer, mark) {
-  const points = Array.from(answer.text);
-  let [text, at] = ["", 0];
-  for (const end of [...new Set(answer.citations.map((one) => one.answer_end))].sort((a, b) => a - b)) {
-    text += points.slice(at, end).join("") + answer.citations.filter((one) => one.answer_end === end).map((one) => mark(one.number)).join("");
-    at = end;
-  }
-  return text + points.slice(at).join("");
-}
+/** The answer's words, each piece followed by the marks of its citations. */
+const numbered = (parts, mark) => parts.map(({ text, cited }) => text + cited.map((one) => mark(one.number)).join(""));
 
 const placeOf = (one) => [one.title || "Untitled", day(one.published_at)].filter(Boolean).join(", ");
 const linkTo = (one) => `${location.origin}/articles/${encodeURIComponent(one.article_id)}@${one.revision.slice(0, 12)}#char=${one.start_char_index},${one.end_char_index}`;
@@ -105,16 +98,11 @@ const NOTES = {
 
 /** The answer's words; of a conflict each side on a line of its own, with the date of its article. */
 function told(answer, mark, end) {
-  if (answer.status !== "conflicting") return [NOTES[answer.status], numbered(answer, mark)].filter(Boolean).join(end);
-  const points = Array.from(answer.text);
-  const ends = [...new Set(answer.citations.map((one) => one.answer_end))].sort((a, b) => a - b);
-  const sides = ends.map((last, n) => {
-    const cited = answer.citations.filter((one) => one.answer_end === last);
-    const text = points.slice(n ? ends[n - 1] : 0, last).join("").trim();
-    const date = day(cited[0].published_at);
-    return `${date ? `${date}: ` : ""}${text}${cited.map((one) => mark(one.number)).join("")}`;
-  });
-  return [NOTES.conflicting, ...sides].join(end);
+  const parts = pieces(answer);
+  const words = numbered(parts, mark);
+  const note = NOTES[answer.status];
+  if (answer.status !== "conflicting") return [note, words.join("")].filter(Boolean).join(end);
+  return [note, ...words.map((one, n) => [day(parts[n].cited[0]?.published_at), one.trim()].filter(Boolean).join(": "))].join(end);
 }
 
 export function asText(answer) {

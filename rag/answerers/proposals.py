@@ -9,7 +9,7 @@ from rag.chunks import sentences
 from rag.words import STOPWORDS
 
 _NAME = r"[A-Z][\w'’.-]+(?:\s+(?:(?:of|the|and|de|van|von)\s+)*[A-Z][\w'’.-]+)*"
-_THING = rf"(?:The|This|Its?|An?)\s+(?:[\w'’-]+\s+){{0,3}}?[\w'’-]+|{_NAME}"
+_THING = rf"The\s+(?:[\w'’-]+\s+){{0,3}}?[\w'’-]+|{_NAME}"
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _WHEN = rf"(?:in|on)\s+(?P<answer>(?:\d{{1,2}}\s+)?(?:(?:{_MONTH})\s+)?(?:\d{{1,2}},\s+)?(?:1\d{{3}}|20\d{{2}}))\b"
 _OPENED = re.compile(

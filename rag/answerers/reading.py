@@ -135,10 +135,10 @@ class ReadingAnswerer:
         """One question for each of the nearest passages that it answers, as this answerer finds by asking it."""
         seen: set[str] = set()
         for passage in passages[:_NEAREST]:
-            tried = [one for one in proposals(passage.chunk.text) if one[0] not in seen]
+            tried = [one for one in proposals(passage.chunk.text) if one[0] not in seen and names(one[0])]
             for question, answer in tried[:_TRIED]:
                 part = self._ask(question, [passage])
-                if names(question) and part.short and part.sure >= self._threshold and agree(part.short, answer):
+                if part.short and part.sure >= self._threshold and agree(part.short, answer):
                     seen.add(question)
                     yield question
                     break
