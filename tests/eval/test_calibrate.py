@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from eval.calibrate import bound, fit, lowest
 from eval.questions import SetError
-from eval.risk import measure
+from eval.risk import measure, unfitted
 from eval.runs import Line
 from rag.__main__ import app
 from rag.build import build
