@@ -162,3 +162,17 @@ def line(article: str, confidence: float, right: bool) -> Line:
         "confidence": confidence,
         "answers": [],
     }  # type: ignore[return-value]
+
+
+def test_confidence_is_judged_on_every_second_article() -> None:
+    told = [
+        ("a", 0.9, True),
+        ("b", 0.9, True),
+        ("b", 0.8, False),
+        ("b", 0.5, True),
+        ("c", 0.1, False),
+        ("d", 0.3, False),
+    ]
+    found = unfitted([line(*one) for one in told], 0.25)
+    assert found.questions == 4
+    assert found.right == {"likely right": 0.5, "perhaps right": 1.0, "unsure": 0.0}
