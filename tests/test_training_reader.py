@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from rag.training import wordnet
 from rag.training.examples import Example, Group, Source, _joined, _squad, parted
 from rag.training.negatives import (
-    OPPOSITES,
     altered,
     crossed,
     denied,
@@ -38,6 +37,7 @@ from rag.training.negatives import (
 )
 from rag.training.neighbours import neighbours
 from rag.training.noise import noisy
+from rag.training.substitutes import OPPOSITES
 from rag.types import Span
 
 reader = pytest.importorskip("rag.training.reader", reason="training needs torch")

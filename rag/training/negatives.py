@@ -10,53 +10,12 @@ import random
 import re
 from collections.abc import Callable, Set
 from dataclasses import replace
-from typing import Any
 
 from rag.chunks import sentences
-from rag.training.examples import Example, Group
-from rag.training.neighbours import neighbours
-from rag.training.wordnet import contrasts, forms, inflected
+from rag.training.examples import Example
+from rag.training.substitutes import formed, opposites, plain_word, sisters
+from rag.training.wordnet import forms, inflected
 from rag.types import Span
-from rag.words import STOPWORDS, content_words
-
-_OPPOSITES = """
-accept reject|accepted rejected|active inactive|add remove|added removed|advantage disadvantage
-advantages disadvantages|after before|agree disagree|agreed disagreed|all none|allow forbid|allowed forbidden
-allows forbids|always never|ancient modern|appeared disappeared|arrive leave|arrived left|attack defend
-attacked defended|begin end|began ended|begins ends|beginning end|below above|benefit harm|benefits harms|best worst
-better worse|big small|bigger smaller|biggest smallest|birth death|born died|build destroy|built destroyed|buy sell
-bought sold|cause prevent|caused prevented|causes prevents|cheap expensive|cheapest dearest|close open|closed opened
-coldest hottest|common rare|connect separate|connected separated|create destroy|created destroyed|decrease increase
-decreased increased|decreases increases|defeat victory|deny admit|denied admitted|die live|died lived|different same
-difficult easy|discourage encourage|discouraged encouraged|early late|earlier later|earliest latest|east west
-eastern western|easiest hardest|enemy ally|enter leave|entered left|exclude include|excludes includes
-excluded included|exclude contain|export import|exports imports|exported imported|external internal|fail succeed
-failed succeeded|fall rise|fell rose|falling rising|false true|far near|farthest nearest|fast slow|faster slower
-fastest slowest|father mother|female male|few many|fewer more|fewest most|finish start|finished started|first last
-found lost|found abolished|friend enemy|gain lose|gained lost|good bad|hate like|hated liked|heavy light
-heavier lighter|help hinder|helped hindered|hide show|high low|higher lower|highest lowest|hire fire|hired fired
-hot cold|husband wife|ignore notice|ignored noticed|illegal legal|improve worsen|improved worsened|inside outside
-join leave|junior senior|king queen|known unknown|large small|larger smaller|largest smallest|leave return|least most
-left right|less more|likely unlikely|long short|longer shorter|longest shortest|lose win|lost won|loses wins|love hate
-loved hated|lowered raised|major minor|majority minority|married divorced|maximum minimum|men women|man woman
-move stay|necessary unnecessary|negative positive|new old|newer older|newest oldest|night day|north south
-northern southern|official unofficial|often rarely|old young|older younger|oldest youngest|only hardly
-opposed supported|oppose support|permanent temporary|poor rich|poorest richest|possible impossible|praise criticise
-praised criticised|present absent|private public|pros cons|protect endanger|protected endangered|public secret
-quickly slowly|raise lower|reduce increase|reduced increased|reduces increases|refuse accept|refused accepted
-regular irregular|released withheld|remember forget|rural urban|safe dangerous|save spend|saved spent
-similar different|simple complex|singular plural|smart stupid|son daughter|brother sister|stable unstable
-started stopped|start stop|starts stops|strengthen weaken|strengthened weakened|strong weak|stronger weaker
-strongest weakest|success failure|successful unsuccessful|summer winter|survive perish|survived perished|tall short
-taller shorter|tallest shortest|teacher student|thick thin|top bottom|under over|usual unusual|usually seldom
-valid invalid|visible invisible|war peace|warm cool|wet dry|wide narrow|widest narrowest|with without|world universe
-wrong right|all most|most some|all some|both neither|every no|must may|can cannot|first second|second third|last next
-only also|always sometimes|usually rarely|before during|many some|none some
-"""
-OPPOSITES: dict[str, list[str]] = {}
-for _pair in re.split(r"[|\n]", _OPPOSITES.strip()):
-    for _word, _other in (_pair.split(), _pair.split()[::-1]):
-        OPPOSITES.setdefault(_word, []).append(_other)
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _YEAR = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})s?\b")
@@ -159,7 +118,7 @@ def altered(example: Example, rng: random.Random, common: Set[str]) -> Example |
         others = sorted({name for name in here if _apart(old, name)})
         choices += [(old, rng.choice(others))] if others else []
     for word in _WORD.findall(question):
-        others = _opposites(word, common) or (_sisters(word, common) if _plain_word(word) else [])
+        others = opposites(word, common) or (sisters(word, common) if plain_word(word) else [])
         choices += [(word, rng.choice(others))] if others else []
     choices = [(old, new) for old, new in choices if _whole(old).search(passage)]
     if not choices:
@@ -193,8 +152,8 @@ def reworded(example: Example, rng: random.Random, common: Set[str]) -> Example 
         if old.isdigit():
             choices.append((old, [str(int(old) + off) for off in _YEARS_OFF if int(old) + off > 0]))
     for old in _WORD.findall(example.question):
-        if _plain_word(old):
-            choices.append((old, _opposites(old, common) + _sisters(old, common)))
+        if plain_word(old):
+            choices.append((old, opposites(old, common) + sisters(old, common)))
     choices = [(old, new) for old, new in choices if new and _whole(old).search(example.passage)]
     if not choices:
         return None
@@ -227,7 +186,7 @@ def _apart(one: str, other: str) -> bool:
 
 def opposite(example: Example, rng: random.Random, common: Set[str]) -> Example | None:
     """One word of the question turned into its opposite."""
-    return _instead(example, rng, lambda word: _opposites(word, common), "opposite")
+    return _instead(example, rng, lambda word: opposites(word, common), "opposite")
 
 
 def sister(example: Example, rng: random.Random, common: Set[str]) -> Example | None:
@@ -240,12 +199,12 @@ def sister(example: Example, rng: random.Random, common: Set[str]) -> Example | 
     asked = {word.casefold() for word in _WORD.findall(example.question)}
 
     def others(word: str) -> list[str]:
-        if word not in near or not _plain_word(word):
+        if word not in near or not plain_word(word):
             return []
-        found = _sisters(word, common)
+        found = sisters(word, common)
         if not found or rng.random() < 0.4:
             form = forms(word)[:1]
-            found = [w for w in here if _plain_word(w) and form and _formed(w) == _formed(word)] or found
+            found = [w for w in here if plain_word(w) and form and formed(w) == formed(word)] or found
         return [w for w in found if w not in asked]
 
     return _instead(example, rng, others, "sister")
@@ -261,31 +220,6 @@ def _instead(example: Example, rng: random.Random, others: Callable[[str], list[
             question = example.question[: place.start()] + rng.choice(found) + example.question[place.end() :]
             return _unanswered(example, question, kind)
     return None
-
-
-def _opposites(word: str, common: Set[str]) -> list[str]:
-    """Its opposites; of an adjective that has none, what is not so."""
-    known = OPPOSITES.get(word, [])
-    if known or word in STOPWORDS:
-        return known
-    found = [new for new in contrasts(word, opposite=True) if new in common]
-    adjective = _plain_word(word) and (_formed(word) or ("", ""))[0] == "ADJ"
-    return found or ([f"non-{word}", f"non {word}"] if adjective else [])
-
-
-def _sisters(word: str, common: Set[str]) -> list[str]:
-    """Other kinds of the same, and words that stand in its place elsewhere: as many of each where there are."""
-    near = [new for new in neighbours(word) if new in common]
-    return near + [new for new in contrasts(word, opposite=False) if new in common][: max(6, len(near))]
-
-
-def _plain_word(word: str) -> bool:
-    return len(word) > 3 and word.islower() and word not in STOPWORDS
-
-
-def _formed(word: str) -> tuple[str, str] | None:
-    """Part of speech and tag of a word's first reading."""
-    return next(((part, tag) for part, _, tag in forms(word)), None)
 
 
 def _around(passage: str, answer: Span) -> str:
@@ -371,13 +305,13 @@ def crossed(example: Example, rng: random.Random) -> Example | None:
     if re.search(r"\b(?:and|or|between|both|with|same|than)\b", question):
         return None
     named = names(question, sentence_start=False)
-    plain = [w for w in _WORD.findall(question) if _plain_word(w) and _whole(w).search(example.passage)]
+    plain = [w for w in _WORD.findall(question) if plain_word(w) and _whole(w).search(example.passage)]
     pairs = [(a, b) for n, a in enumerate(named) for b in named[n + 1 :] if _apart(a, b)]
     pairs += [
         (a, b)
         for n, a in enumerate(plain)
         for b in plain[n + 1 :]
-        if a != b and (form := _formed(a)) and form[0] in ("NOUN", "ADJ") and form == _formed(b)
+        if a != b and (form := formed(a)) and form[0] in ("NOUN", "ADJ") and form == formed(b)
     ]
     if not pairs:
         return None
@@ -417,34 +351,3 @@ def _unanswered(example: Example, question: str, kind: str) -> Example | None:
     if question == example.question:
         return None
     return replace(example, question=question, answers=(), kind=kind, near=example.answers[0])
-
-
-class Lookalikes:
-    """For each question of a group the passages most like it that do not hold its answer: what a search would bring."""
-
-    def __init__(self, group: Group) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self._group = group
-        words: Callable[[str], list[str]] = content_words
-        self._vectorizer = TfidfVectorizer(analyzer=lambda text: list(words(text)), sublinear_tf=True)
-        self._passages: Any = self._vectorizer.fit_transform(group.passages)
-
-    def find(self, examples: list[tuple[int, Example]], count: int = 6) -> list[list[int]]:
-        """Numbers of passages, most alike first, for each of ``examples``."""
-        import numpy as np
-
-        found: list[list[int]] = []
-        for start in range(0, len(examples), 512):
-            part = examples[start : start + 512]
-            scores = (self._vectorizer.transform([e.question for _, e in part]) @ self._passages.T).toarray()
-            best = np.argsort(-scores, axis=1)[:, : count + 4]
-            for (place, example), row in zip(part, best.tolist(), strict=True):
-                texts = [example.passage[a.start : a.end].casefold() for a in example.answers]
-                fit = [n for n in row if n != place and not self._holds(n, texts)]
-                found.append(fit[:count])
-        return found
-
-    def _holds(self, number: int, texts: list[str]) -> bool:
-        passage = self._group.passages[number].casefold()
-        return any(text in passage for text in texts)

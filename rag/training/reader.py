@@ -32,8 +32,8 @@ import torch
 from rag.chunks import sentences
 from rag.training.encoder import states
 from rag.training.examples import Example, Group, Source, load, parted, sample
+from rag.training.lookalikes import Lookalikes
 from rag.training.negatives import (
-    Lookalikes,
     altered,
     crossed,
     denied,
