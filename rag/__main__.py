@@ -34,7 +34,7 @@ Home = Annotated[Path | None, typer.Option("--home", help="Folder of the collect
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 _NOTES: dict[Status, str] = {
-    "conflicting": "The articles contradict each other:",
+    "conflicting": "The articles differ:",
     "partial": "The articles answer a part of this:",
 }
 _MARKS: dict[Outcome, str] = {"added": "green", "updated": "yellow", "unchanged": "dim", "refused": "red"}

@@ -42,6 +42,7 @@ async function put(name, options) {
   try {
     const { results } = await (await call("/api/articles", { method: "POST", ...options })).json();
     for (const one of results) tell(results.length > 1 ? one.source : name, one.outcome, one.reason ?? "", one);
+    if (results.length === 1 && results[0].outcome === "added" && options.body instanceof FormData) await joined(name, results[0].id);
     return results.filter((one) => one.outcome !== "refused").length;
   } catch (error) {
     if (error.results?.length > 1) for (const one of error.results) tell(one.source, one.outcome, one.reason ?? "");
@@ -146,17 +147,42 @@ paste.addEventListener("submit", async (event) => {
 const keptOf = ({ id, url, language, metadata, published_at, publisher }) =>
   Object.fromEntries(Object.entries({ id, url, language, metadata, published_at, publisher }).filter(([, value]) => value !== null));
 
+/** The article of that title, but for the one whose id is `but`; null where there is none. */
+async function titled(name, but = null) {
+  const { articles } = await (await call(`/api/articles?limit=100&words=${encodeURIComponent(name)}`)).json();
+  return articles.find((one) => one.title === name && one.id !== but) ?? null;
+}
+
+const KEPT = "Earlier revisions stay readable for the answers that quote them.";
+
 /** The article of the same title that the text is to be a new revision of; null for another article, undefined for neither. */
 async function namesake(name) {
-  const { articles } = await (await call(`/api/articles?limit=100&words=${encodeURIComponent(name)}`)).json();
-  const same = articles.find((one) => one.title === name);
+  const same = await titled(name);
   if (!same) return null;
-  const answer = await choose(`There is an article “${name}” already.`, "Earlier revisions stay readable for the answers that quote them.", [
+  const answer = await choose(`There is an article “${name}” already.`, KEPT, [
     ["Add as its new revision", same],
     ["Add as another article", null],
     ["Neither", undefined],
   ]);
   return answer && (await call(articleUrl(answer.id))).json();
+}
+
+/** A file just put in, made a new revision of the article that has its title where that is what it was meant to be. */
+async function joined(name, id) {
+  const made = await (await call(articleUrl(id))).json();
+  const same = await titled(made.title, id);
+  const old = same && (await choose(`There was an article “${made.title}” already.`, KEPT, [
+    ["Make this its new revision", same],
+    ["Keep both articles", null],
+  ]));
+  if (!old) return;
+  const { url, published_at, publisher, language, title, text, metadata } = made;
+  const given = Object.fromEntries(Object.entries({ url, published_at, publisher, language }).filter(([, value]) => value));
+  const article = { ...keptOf(await (await call(articleUrl(old.id))).json()), ...given, title, text, metadata };
+  const own = told.lastChild;
+  if (!(await put(name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) }))) return;
+  await call(articleUrl(id), { method: "DELETE" });
+  own.remove();
 }
 
 function choose(question, told, ways) {

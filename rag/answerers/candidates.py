@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag.answerers.corrections import asks_for_an_error, repeated
-from rag.answerers.evidence import Asked, of_form, of_words, stemmed, take_apart
+from rag.answerers.evidence import Asked, begins_with_number, of_form, of_words, stemmed, take_apart
 from rag.chunks import sentences
 from rag.types import Finding, Matrix, Passage, Span, SpanReader
 from rag.words import stems, words
@@ -48,6 +48,10 @@ SQuAD 2.0's development set, by paragraph, answerable is told from not with AURO
 _ACTIVE = re.compile(r"!\[|\]\(|<[a-z/!]|://|\bwww\.", re.I)
 """What a chat program would show as a link, an image or markup. A sentence that has such is not told as an answer:
 whoever can put an article in could have it fetch or show what he likes."""
+_HEDGE = re.compile(
+    r"""(?xi)\b(?:(?:no\ |not\ )?(?:more|less|fewer)\ than|at\ (?:least|most)|(?:just\ )?(?:over|under)|up\ to|an\ estimated
+    |(?:just\ )?(?:about|around)|roughly|approximately|nearly|almost|some|as\ (?:many|much|few)\ as)\ $"""
+)
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -194,6 +198,16 @@ def told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:
     n, start, end = _place(candidate)
     chunk = passages[n].chunk
     return chunk.text[start - chunk.span.start : end - chunk.span.start]
+
+
+def hedged(candidate: Candidate, passages: Sequence[Passage]) -> str:
+    """The words of the candidate's span; of a figure, with what stands before it and says that it is not exact."""
+    chunk = passages[candidate.passage].chunk
+    at = candidate.span.start - chunk.span.start
+    if not begins_with_number(candidate.text):
+        return candidate.text
+    found = _HEDGE.search(chunk.text[max(0, at - 30) : at])
+    return f"{found[0]}{candidate.text}" if found else candidate.text
 
 
 def _limited(odds: float) -> float:

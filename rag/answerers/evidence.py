@@ -70,6 +70,7 @@ _KINDS = tuple(
         ("reason", r"\bwhy\b|\bhow come\b|\bwhat (?:\w+ )?(?:reason|cause|caused|led)\b", _REASON, re.IGNORECASE),
     )
 )
+_FIGURE = re.compile(_NUMBER, re.IGNORECASE)
 _LACKING = ("number", "time", "name", "place", "reason")
 _NAMED = re.compile(r"(?<!^)\b[A-Z]\w+|\b\w*\d\w*")
 
@@ -87,6 +88,12 @@ class Asked:
 def kind_asked(question: str) -> tuple[str, re.Pattern[str]] | None:
     """What the question word asks for ("number", "time", …), and a pattern of what would be one."""
     return next(((name, holds) for name, asks, holds in _KINDS if asks.search(question)), None)
+
+
+def begins_with_number(text: str) -> bool:
+    """Also after an article: "a third of them"."""
+    found = _FIGURE.search(text)
+    return found is not None and text[: found.start()].lower() in ("", "a ", "an ", "the ")
 
 
 def stemmed(passage: Passage) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rag.answerers.candidates import FEATURES, Candidate, active, candidates, plain, told_by
+from rag.answerers.candidates import FEATURES, Candidate, active, candidates, hedged, plain, told_by
 from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import DECLINED, kind_asked
 from rag.answerers.parts import parts
@@ -152,11 +152,11 @@ class ReadingAnswerer:
             told = with_reason(question, first.sentences, passages[first.passage])
             if active(told_by(replace(first, sentences=told), passages)):
                 told = first.sentences
-            short = first.text if told == first.sentences else None
+            short = hedged(first, passages) if told == first.sentences else None
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
         if right := _correction(question, ranked, passages):
-            return _Part(ranked, (right, first), right.text, sure)
-        return _Part(ranked, (first, *_rivals(question, ranked, passages)), first.text, sure)
+            return _Part(ranked, (right, first), hedged(right, passages), sure)
+        return _Part(ranked, (first, *_rivals(question, ranked, passages)), hedged(first, passages), sure)
 
 
 class _Part(NamedTuple):

@@ -75,6 +75,21 @@ def test_the_short_answer_is_the_span_and_the_text_its_sentence() -> None:
     assert (citation.span, citation.answer_span) == (Span(100, 157), Span(0, 57))
 
 
+@pytest.mark.parametrize(
+    ("text", "found", "short"),
+    [
+        ("The wave killed more than 36,000 people.", "36,000", "more than 36,000"),
+        ("About a third of the fleet was lost.", "a third", "About a third"),
+        ("The canal cost an estimated $375 million.", "$375 million", "an estimated $375 million"),
+        ("It is less known than 36,000 others.", "36,000", "36,000"),
+        ("It took some courage to cross.", "courage", "courage"),
+        ("They talked about Queen Maud.", "Queen Maud", "Queen Maud"),
+    ],
+)
+def test_a_figure_keeps_what_says_that_it_is_not_exact(text: str, found: str, short: str) -> None:
+    assert ask("How many?", {found: 5.0}, passage(text))[1].short == short
+
+
 def test_an_answer_over_two_sentences_cites_each() -> None:
     words = "has 1,200 rivets. It carries"
     deltas, answer = ask("What is it like?", {words: 5.0}, passage(BRIDGE))

@@ -125,6 +125,19 @@ def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -
     assert page.locator(".turn").count() == 0
 
 
+def test_the_field_grows_with_the_question(opened: Open) -> None:
+    page = opened()
+    height = page.locator("#q").bounding_box()["height"]
+    page.fill("#q", "When was the first crossing? " * 8)
+    assert page.evaluate("document.querySelector('#q').scrollHeight <= document.querySelector('#q').clientHeight")
+    page.press("#q", "Shift+Enter")
+    assert page.locator("#q").bounding_box()["height"] > 2 * height
+    page.press("#q", "Enter")
+    page.wait_for_selector(".cite")
+    assert page.locator("#q").bounding_box()["height"] == height
+    assert page.inner_text(".question").startswith("When was the first crossing?")
+
+
 def test_back_closes_the_article_and_not_the_page(opened: Open) -> None:
     page = opened("/", viewport=SIZES["phone"])
     ask(page, "When was the first crossing?")
@@ -302,6 +315,26 @@ def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(
     assert page.locator(".cite").count() == 1
 
 
+def test_a_file_that_was_changed_is_a_new_revision_where_one_says_so(
+    opened: Open, site: Site, tmp_path: Path
+) -> None:
+    put(site, **FERRY)
+    file = tmp_path / "ferry.md"
+    for choice, kept, carries in (("Make this its new revision", 1, "sixty"), ("Keep both articles", 2, "fifty")):
+        file.write_text(f"# {FERRY['title']}\n\nIt carries {carries} cars.", encoding="utf-8")
+        page = opened("/articles")
+        page.click("text=Add articles")
+        page.set_input_files("#files", str(file))
+        page.click(f"dialog >> text={choice}")
+        page.wait_for_selector(f".outcomes .{'added' if carries == 'fifty' else 'updated'}")
+        expect(page.locator(".outcomes a[href='/']")).to_have_count(1)
+        assert page.locator(".outcomes li").count() == 2
+        assert len(site.system.library.held) == kept
+    revised = site.system.library.article("ferry")
+    assert "sixty" in revised.text
+    assert revised.publisher == FERRY["publisher"]
+
+
 def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site: Site) -> None:
     put(site, id="mill", title="The mill of Norham", text="It burned.")
     page = opened("/articles")
@@ -421,7 +454,7 @@ def test_errors_before_and_amid_an_answer(opened: Open, site: Site) -> None:
 def test_without_a_script_it_answers_all_the_same(opened: Open) -> None:
     page = opened("/", java_script_enabled=False)
     page.fill("#q", "When was the first crossing?")
-    page.press("#q", "Enter")
+    page.click("#ask button")
     page.wait_for_selector(".answer")
     page.click("ol.quotes a >> nth=0")
     assert page.inner_text("mark") == FACT
