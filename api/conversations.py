@@ -106,7 +106,9 @@ def small_answer(text: str, library: Library) -> str | None:
     if kind == "thanks":
         return "You are welcome."
     articles = library.stats().articles
-    titles = "; ".join(f"“{article.title}”" for article in library.articles(limit=_TITLES) if article.title)
+    titles = "; ".join(
+        f"“{article.title}”" for article in library.articles(limit=_TITLES, latest=True) if article.title
+    )
     about = (
         f"Ask me about what is in {articles} articles, such as {titles}." if titles else "There are no articles yet."
     )

@@ -82,10 +82,11 @@ def list_articles(
     published_from: Annotated[IsoDate | None, Query(description="Published on this day or later.")] = None,
     published_to: Annotated[IsoDate | None, Query(description="Published on this day or earlier.")] = None,
     publisher: Annotated[str | None, Query(max_length=1000)] = None,
+    latest: Annotated[bool, Query(description="The last put first, instead of by id.")] = False,
 ) -> Response:
-    """In the order of their ids, without their texts."""
+    """In the order of their ids, without their texts; read so, page after page, none is missed that stays."""
     where = listed(published_from, published_to, publisher)
-    found, following = page_of(system, limit, cursor, where, words)
+    found, following = page_of(system, limit, cursor, where, words, latest=latest)
     return JSON({"articles": [article_out(article, text=False) for article in found], "next_cursor": following})
 
 
@@ -97,10 +98,10 @@ def listed(published_from: str | None, published_to: str | None, publisher: str 
 
 
 def page_of(
-    system: System, limit: int, cursor: str | None, where: Where | None, words: str
+    system: System, limit: int, cursor: str | None, where: Where | None, words: str, *, latest: bool
 ) -> tuple[list[Article], str | None]:
     """So many articles, and the cursor of the next page, None on the last."""
-    found = system.library.articles(limit=limit + 1, after=_after(cursor), where=where, words=words)
+    found = system.library.articles(limit=limit + 1, after=_after(cursor), where=where, words=words, latest=latest)
     return found[:limit], _cursor(found[limit - 1].id) if len(found) > limit else None
 
 

@@ -32,7 +32,7 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 def home(request: Request, system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
     articles, here = system.library.stats().articles, str(request.base_url)
     if q is None:
-        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES), here))
+        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES, latest=True), here))
     try:
         answer = whole(system.ask(q))
     except QuestionError as err:
@@ -50,7 +50,7 @@ def articles(
     cursor: Annotated[str | None, Query(max_length=4000)] = None,
 ) -> Response:
     where = listed(since or None, until or None, publisher or None)
-    found, following = page_of(system, _PAGE, cursor, where, words)
+    found, following = page_of(system, _PAGE, cursor, where, words, latest=True)
     given = {"words": words, "from": since, "to": until, "publisher": publisher}
     given = {name: value for name, value in given.items() if value}
     return HTMLResponse(pages.articles_page(found, system.library.stats().articles, given, following))

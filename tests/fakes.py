@@ -152,9 +152,21 @@ class MemoryReading:
         return named[-1]
 
     def articles(
-        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+        self,
+        *,
+        limit: int,
+        after: str | None = None,
+        where: Where | None = None,
+        words: str = "",
+        latest: bool = False,
     ) -> list[Article]:
-        found = [self.article(name) for name in sorted(self.numbers) if name > (after or "")]
+        names = sorted(self.numbers)
+        if latest:
+            names = sorted(self.numbers, key=lambda name: -self.numbers[name])
+            names = names[names.index(after) + 1 :] if after in self.numbers else names
+        else:
+            names = [name for name in names if name > (after or "")]
+        found = [self.article(name) for name in names]
         return [one for one in found if lets_through(where or Every(), one) and self._holds(one.id, words)][:limit]
 
     def _holds(self, article_id: str, words: str) -> bool:

@@ -49,8 +49,8 @@ _ACTIVE = re.compile(r"!\[|\]\(|<[a-z/!]|://|\bwww\.", re.I)
 """What a chat program would show as a link, an image or markup. A sentence that has such is not told as an answer:
 whoever can put an article in could have it fetch or show what he likes."""
 _HEDGE = re.compile(
-    r"""(?xi)\b(?:(?:no\ |not\ )?(?:more|less|fewer)\ than|at\ (?:least|most)|(?:just\ )?(?:over|under)|up\ to|an\ estimated
-    |(?:just\ )?(?:about|around)|roughly|approximately|nearly|almost|some|as\ (?:many|much|few)\ as)\ $"""
+    r"""(?xi)\b(?:(?:no\ |not\ )?(?:more|less|fewer)\ than|at\ (?:least|most)|(?:just\ )?(?:over|under)|up\ to
+    |an\ estimated|(?:just\ )?(?:about|around)|roughly|approximately|nearly|almost|some|as\ (?:many|much|few)\ as)\ $"""
 )
 _ARTICLES = frozenset({"a", "an", "the"})
 

@@ -48,10 +48,17 @@ class SQLiteReading:
         return _article(found)
 
     def articles(
-        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+        self,
+        *,
+        limit: int,
+        after: str | None = None,
+        where: Where | None = None,
+        words: str = "",
+        latest: bool = False,
     ) -> list[Article]:
         """Current revisions in the order of their ids, those after ``after``; only such as ``where`` lets through and
-        have all of ``words`` in one passage or its heading, of which the last may be but begun."""
+        have all of ``words`` in one passage or its heading, of which the last may be but begun.
+        With ``latest`` the last put come first: that order, unlike the other, changes under who pages through it."""
         text, values = condition(where) if where else ("1", [])
         sought = starting(words)
         if sought:
@@ -59,8 +66,12 @@ class SQLiteReading:
                 f"({text}) AND a.number IN (SELECT f.rowid >> {ARTICLE_BITS} FROM fulltext f WHERE f.fulltext MATCH ?)"
             )
             values = [*values, sought]
+        follows, order = "a.id > ?", "a.id"
+        if latest:
+            follows = "a.number < coalesce((SELECT number FROM articles WHERE id = ?), 9223372036854775807)"
+            order = "a.number DESC"
         rows = self._db.execute(
-            f"SELECT {_ARTICLE} {_CURRENT} WHERE a.id > ? AND ({text}) ORDER BY a.id LIMIT ?",
+            f"SELECT {_ARTICLE} {_CURRENT} WHERE {follows} AND ({text}) ORDER BY {order} LIMIT ?",
             (after or "", *values, limit),
         )
         return [_article(found) for found in rows]

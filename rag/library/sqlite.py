@@ -156,10 +156,16 @@ class SQLiteLibrary:
             return now.article(article_id, revision)
 
     def articles(
-        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+        self,
+        *,
+        limit: int,
+        after: str | None = None,
+        where: Where | None = None,
+        words: str = "",
+        latest: bool = False,
     ) -> list[Article]:
         with self.reading() as now:
-            return now.articles(limit=limit, after=after, where=where, words=words)
+            return now.articles(limit=limit, after=after, where=where, words=words, latest=latest)
 
     def revisions_of(self, article_id: str) -> list[Article]:
         with self.reading() as now:

@@ -47,10 +47,17 @@ class DictLibrary:
         return named[-1]
 
     def articles(
-        self, *, limit: int, after: str | None = None, where: Where | None = None, words: str = ""
+        self,
+        *,
+        limit: int,
+        after: str | None = None,
+        where: Where | None = None,
+        words: str = "",
+        latest: bool = False,
     ) -> list[Article]:
         self.listed = (where, words)
-        found = [self.article(key) for key in sorted(self.held) if key > (after or "")]
+        names = list(self.held)[::-1] if latest else [key for key in sorted(self.held) if key > (after or "")]
+        found = [self.article(key) for key in names]
         return [one for one in found if words.lower() in f"{one.title} {one.text}".lower()][:limit]
 
     def revisions_of(self, article_id: str) -> list[Article]:

@@ -169,6 +169,8 @@ def test_the_list_is_paged(client: TestClient, system: FakeSystem) -> None:
     assert cursor is None
     assert seen == sorted(system.library.held)
     assert "text" not in client.get("/api/articles").json()["articles"][0]
+    latest = client.get("/api/articles", params={"latest": True, "limit": 3}).json()["articles"]
+    assert [row["id"] for row in latest] == ["p006é", "p005é", "p004é"]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=%20", "cursor=____", "cursor=a"])

@@ -73,6 +73,8 @@ def test_articles_are_listed_by_words_and_facts(engine: Engine) -> None:
     assert engine.library.revisions_of("a") == [new, old]
     engine.library.put([entry(old)])
     assert engine.library.revisions_of("a") == [old, new]
+    assert [one.id for one in engine.library.articles(limit=9, latest=True)] == ["a", "b"]
+    assert engine.library.articles(limit=9, after="a", latest=True) == [other]
     with pytest.raises(NotFound):
         engine.library.revisions_of("c")
 
@@ -244,6 +246,8 @@ class Agreement(RuleBasedStateMachine):
     def agree(self) -> None:
         one, other = (engine.library for engine in self.engines)
         assert one.articles(limit=9) == other.articles(limit=9)
+        for after in (None, "a", "c"):
+            assert one.articles(limit=2, after=after, latest=True) == other.articles(limit=2, after=after, latest=True)
         for found in other.articles(limit=9):
             assert [chunk.text for chunk in one.stored(found.id)[0]] == [c.text for c in other.stored(found.id)[0]]
         assert one.stats().revisions == other.stats().revisions

@@ -315,9 +315,7 @@ def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(
     assert page.locator(".cite").count() == 1
 
 
-def test_a_file_that_was_changed_is_a_new_revision_where_one_says_so(
-    opened: Open, site: Site, tmp_path: Path
-) -> None:
+def test_a_file_that_was_changed_is_a_new_revision_where_one_says_so(opened: Open, site: Site, tmp_path: Path) -> None:
     put(site, **FERRY)
     file = tmp_path / "ferry.md"
     for choice, kept, carries in (("Make this its new revision", 1, "sixty"), ("Keep both articles", 2, "fifty")):
