@@ -87,7 +87,10 @@ fit: $(TRAIN) ## fit the weights by which an answer is chosen and declined, to a
 	$(BIN)/python -m rag.training.answerer
 
 reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours, resumable
-	ONEDNN_PRIMITIVE_CACHE_CAPACITY=20000 GLIBC_TUNABLES=$(MALLOC) $(BIN)/python -m rag.training.reader
+	for steps in 9500 19000; do \
+		ONEDNN_PRIMITIVE_CACHE_CAPACITY=20000 GLIBC_TUNABLES=$(MALLOC) \
+			$(BIN)/python -m rag.training.reader --steps $$steps || exit 1; \
+	done
 
 ship-reader: $(TRAIN) ## make rag/models/reader/ of the last checkpoint of make reader: then make fit
 	$(BIN)/python -m rag.training.ship_reader

@@ -91,6 +91,14 @@ def test_a_cut_keeps_an_answer_and_whole_sentences(seed: int, fillers: int) -> N
     assert [example.passage[a.start : a.end] for a in example.answers] == ["4 May 1931"]
 
 
+def test_a_cut_may_leave_the_sentence_of_the_answer_alone() -> None:
+    first = PASSAGE[: PASSAGE.index(". ") + 1]
+    assert {reader.cut(ASKED, rng, 1.0).passage.strip() for rng in seeds()} == {first}
+    near = Example("When?", PASSAGE, (), near=Span(32, 42))
+    assert {reader.cut(near, rng, 1.0).passage.strip() for rng in seeds()} == {first}
+    assert all(reader.cut(Example("When?", PASSAGE, ()), rng, 1.0).passage.count(". ") for rng in seeds())
+
+
 def test_swapped_questions_ask_for_what_the_passage_does_not_say() -> None:
     found = {example.question for rng in seeds() if (example := swapped(ASKED, rng))}
     assert "When was the Ardent Bridge opened by Jonas Lind?" in found
