@@ -33,7 +33,7 @@ def page(title: str, *body: str, question: str = "", scripts: Sequence[str] = ()
         el("title", title),
         el("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
         el("link", rel="stylesheet", href="/static/quotewell.css"),
-        *(el("script", src=f"/static/{name}", type="module") for name in scripts),
+        *(el("script", src=f"/static/{name}", type="module") for name in [*scripts, *(["field.js"] if ask else [])]),
     )
     top = el(
         "header",
@@ -129,8 +129,13 @@ def answer_page(question: str, answer: Answer, articles: int, data: str, here: s
     )
 
 
-def articles_page(articles: Sequence[Article], total: int, given: dict[str, str], following: str | None) -> Markup:
-    """Those articles of ``total`` that the filters ``given`` (words, from, to, publisher) let through."""
+def articles_page(
+    articles: Sequence[Article], total: int, given: dict[str, str], following: str | None, publishers: Sequence[str]
+) -> Markup:
+    """Those articles of ``total`` that the filters ``given`` (words, from, to, publisher) let through.
+
+    ``publishers`` are offered to choose from.
+    """
     fields = (
         ("words", "Words", "search"),
         ("from", "From", "date"),
@@ -138,12 +143,24 @@ def articles_page(articles: Sequence[Article], total: int, given: dict[str, str]
         ("publisher", "Publisher", ""),
     )
     inputs = [
-        el("label", label, el("input", name=name, type=kind or "text", value=given.get(name, ""), maxlength="200"))
+        el(
+            "label",
+            label,
+            el(
+                "input",
+                name=name,
+                type=kind or "text",
+                value=given.get(name, ""),
+                maxlength="200",
+                list=None if kind else "publishers",
+            ),
+        )
         for name, label, kind in fields
     ]
+    inputs.append(el("datalist", *(el("option", value=one) for one in publishers), id="publishers"))
     listing: list[str] = [el("ul", *(_row(article) for article in articles), class_="articles")]
     if not articles:
-        told = "No article fits. Try fewer words, or other dates." if total else "There are no articles yet."
+        told = _no_article(given) if total else "There are no articles yet."
         listing = [el("p", told, class_="note")]
     if following:
         listing.append(el("p", el("a", "More articles", href=f"/articles?{urlencode({**given, 'cursor': following})}")))
@@ -173,8 +190,15 @@ def articles_page(articles: Sequence[Article], total: int, given: dict[str, str]
     )
 
 
+def _no_article(given: dict[str, str]) -> str:
+    if "from" in given and "to" in given and given["from"] > given["to"]:
+        return "No article fits: the first day is after the last."
+    other = {"words": "fewer words", "from": "other dates", "to": "other dates", "publisher": "another publisher"}
+    return f"No article fits. Try {' or '.join(dict.fromkeys(other[name] for name in given)) or 'other words'}."
+
+
 def _row(article: Article) -> Markup:
-    details = " · ".join(part for part in (article.publisher, (article.published_at or "")[:10], article.id) if part)
+    details = " · ".join(part for part in (article.publisher, (article.published_at or "")[:10]) if part)
     return el(
         "li",
         _title(article),
@@ -210,7 +234,7 @@ def article_page(article: Article, revisions: Sequence[Article], span: Span | No
             *_history(article, revisions),
             el(
                 "p",
-                el("a", "Add a new revision", href=f"/articles?{urlencode({'revise': article.id})}"),
+                el("a", "Change its text, date or publisher", href=f"/articles?{urlencode({'revise': article.id})}"),
                 class_="small",
             ),
             el(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -85,15 +86,15 @@ def list_articles(
     latest: Annotated[bool, Query(description="The last put first, instead of by id.")] = False,
 ) -> Response:
     """In the order of their ids, without their texts; read so, page after page, none is missed that stays."""
-    where = listed(published_from, published_to, publisher)
+    where = listed(published_from, published_to, (publisher,) if publisher else ())
     found, following = page_of(system, limit, cursor, where, words, latest=latest)
     return JSON({"articles": [article_out(article, text=False) for article in found], "next_cursor": following})
 
 
-def listed(published_from: str | None, published_to: str | None, publisher: str | None) -> Where | None:
-    """What a list's filters let through."""
+def listed(published_from: str | None, published_to: str | None, publishers: Sequence[str]) -> Where | None:
+    """What a list's filters let through: articles of any of ``publishers``, or of all where there are none."""
     parts: list[Where] = [Published(published_from, published_to)] if published_from or published_to else []
-    parts += [Is("publisher", (publisher,))] if publisher else []
+    parts += [Is("publisher", tuple(publishers))] if publishers else []
     return Every(tuple(parts)) if parts else None
 
 

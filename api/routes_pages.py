@@ -25,6 +25,7 @@ _REVISION = re.compile(r"[0-9a-f]{12,64}")
 _DAY = r"^(\d{4}-\d{2}-\d{2})?$"
 _TITLES = 8
 _PAGE = 50
+_PUBLISHERS = 200  # of which a part of the name is enough
 _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 
 
@@ -49,11 +50,13 @@ def articles(
     publisher: Annotated[str, Query(max_length=1000)] = "",
     cursor: Annotated[str | None, Query(max_length=4000)] = None,
 ) -> Response:
-    where = listed(since or None, until or None, publisher or None)
+    publishers = system.library.publishers(_PUBLISHERS)
+    wanted = [one for one in publishers if publisher.casefold() in one.casefold()] or [publisher]
+    where = listed(since or None, until or None, wanted if publisher else [])
     found, following = page_of(system, _PAGE, cursor, where, words, latest=True)
     given = {"words": words, "from": since, "to": until, "publisher": publisher}
     given = {name: value for name, value in given.items() if value}
-    return HTMLResponse(pages.articles_page(found, system.library.stats().articles, given, following))
+    return HTMLResponse(pages.articles_page(found, system.library.stats().articles, given, following, publishers))
 
 
 @router.get("/articles/{reference:path}")

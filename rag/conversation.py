@@ -49,6 +49,9 @@ _FIRST_WORDS = _ORDERS | frozenset(
 )
 
 
+_OF_ONESELF = re.compile(r"\b(?:I|me|my)\b")  # "How do I …" asks of no article's subject
+_BESIDE = re.compile(r"\b(?:in|at|near|from|by)\s$", re.I)
+_HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
 _GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings)(?: there)?", re.I)
 _THANKS = re.compile(
@@ -80,7 +83,7 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
             answered = turn.text
         elif _LEAD.sub("", turn.text).strip("?.! ") and not small_talk(turn.text):
             before, answered = _resolved(turn.text, before, answered, told), ""
-            told += names(before) or _topics(before, told)
+            told += _about(before) or _topics(before, told)
     return _resolved(question, before, answered, told) if before else question
 
 
@@ -146,7 +149,7 @@ def _with_subject(question: str, person: str, thing: str) -> str:
             if pattern is _THERE and not re.search(r"\b(?:in|at|from|to|near)\s*$", before):
                 put = f"in {put}"
             return before + put + after
-    named = thing != thing.lower() and not names(question)
+    named = thing != thing.lower() and not names(question) and not _OF_ONESELF.search(question)
     return f"{question.rstrip('?.! ')} ({thing})?" if named else question
 
 
@@ -161,7 +164,7 @@ def _subjects(before: str, answered: str, told: Sequence[str]) -> tuple[str, str
 
     A person is who answered "who", else the name that came up most; a thing is what was asked about last.
     """
-    asked = names(before) or _topics(before, told)
+    asked = _about(before) or _topics(before, told)
     new = [name for name in names(_sentence(answered)) if name not in told]
     who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I)
     things = [match.group() for match in _THE.finditer(before)]
@@ -172,6 +175,23 @@ def _subjects(before: str, answered: str, told: Sequence[str]) -> tuple[str, str
         default="",
     )
     return (new[0] if who and new else often) or thing, thing
+
+
+def _about(question: str) -> list[str]:
+    """Names in a question, with the noun that they stand before; the last is what it is about rather than where."""
+    earlier = question.rstrip("?.! ")
+    found: list[tuple[bool, str]] = []
+    at = 0
+    for name in names(question):
+        at = earlier.find(name, at)
+        end = at + len(name)
+        head = _HEAD.match(earlier, end) if re.fullmatch(r"the \w+", name) else None
+        verb = _VERB.search(earlier, 0, at) and not re.search(r"\b(?:is|are) $", earlier[:at])
+        if head and verb and not _HEAD.match(earlier, head.end()):
+            head = None  # "did the Titanic sink"
+        found.append((_BESIDE.search(earlier, 0, at) is None, name + (head.group() if head else "")))
+        at = end
+    return [name for _, name in sorted(found, key=lambda one: one[0])]
 
 
 def _topics(question: str, told: Sequence[str]) -> list[str]:

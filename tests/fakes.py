@@ -6,6 +6,7 @@ import copy
 import hashlib
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -178,6 +179,10 @@ class MemoryReading:
             if {stem(word) for word in whole} <= set(own) and any(word.startswith(stem(last)) for word in own):
                 return True
         return not words
+
+    def publishers(self, limit: int) -> list[str]:
+        counts = Counter(one for name in self.numbers if (one := self.article(name).publisher))
+        return sorted(counts, key=lambda one: (-counts[one], one))[:limit]
 
     def revisions_of(self, article_id: str) -> list[Article]:
         self.article(article_id)

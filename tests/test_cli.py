@@ -73,7 +73,7 @@ def test_ask_json_is_the_wire_object(home: Path) -> None:
 def test_what_the_articles_do_not_hold_is_declined_with_the_nearest(home: Path) -> None:
     done = quotewell("ask", "Who discovered the moons of Jupiter?", home=home)
     assert done.returncode == 0
-    assert "do not answer this" in done.stdout and "Nearest passages" in done.stdout
+    assert "No sure answer" in done.stdout and "Nearest passages" in done.stdout
 
 
 def test_search_list_delete(tmp_path: Path, home: Path) -> None:

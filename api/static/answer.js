@@ -1,16 +1,10 @@
 // One answer: its words with their marks, the quotes, what was merely consulted, and ways to take it along.
-import { day, el, pageUrl, pieces, webAddress } from "./dom.js";
+import { day, el, pageUrl, pieces, sureness, webAddress } from "./dom.js";
 import { card } from "./card.js";
 import { openArticle } from "./source.js";
 import { asMarkdown, asText, linkOf } from "./share.js";
 
-/** What the confidence is told as: the least of each, and how often such answers were right when it was measured. */
-const WORDS = [
-  [0.7, "Likely right", "In our tests, answers marked like this were right about 5 times in 6."],
-  [0.4, "Perhaps right", "In our tests, answers marked like this were right a little more than half of the time. Read the quote."],
-  [0, "Unsure", "In our tests, answers marked like this were wrong about 3 times in 4. Read the quote."],
-];
-
+const COMMON = new Set("what when where which whose whom were does have with from that this there they their about into much many long would could should will been".split(" "));
 const SHOWN = 300; // characters of a passage: the article has the rest
 
 const NOTES = {
@@ -64,14 +58,16 @@ export function drawAnswer(answer) {
     ? el("div", { class: "sides" }, ...parts.map(side))
     : el("p", { class: alone ? "answer" : "answer around", dir: "auto" }, ...parts.flatMap(marked));
   const note = NOTES[answer.status];
+  const { unsure } = sureness(answer);
   return el(
     "div",
     {},
     note ? el("p", { class: "note" }, note) : null,
     readAs(answer),
-    alone ? null : el("p", { class: "short", dir: "auto" }, answer.short, dated(answer)),
+    unsure && !conflict ? warning(answer) : null,
+    alone ? null : el("p", { class: unsure ? "short unsure" : "short", dir: "auto" }, answer.short, dated(answer)),
     text,
-    conflict ? null : meta(answer),
+    unsure || conflict ? null : meta(answer),
     el("h3", {}, "Quoted"),
     el("ol", { class: "quotes" }, ...answer.citations.map(quoted)),
     consulted(answer),
@@ -97,11 +93,18 @@ function dated({ short, citations }) {
   return date && RELATIVE.test(short) ? el("span", { class: "small" }, ` as told on ${day(date)}`) : null;
 }
 
+const worded = ({ model }) => (model ? ` · worded by ${model}` : "");
+
+/** How sure the answer is, with what that rests on folded away. */
 function meta(answer) {
-  const [, words, told] = WORDS.find(([least]) => answer.confidence >= least) ?? WORDS.at(-1);
-  const wording = answer.model ? ` · worded by ${answer.model}` : "";
-  const took = answer.timings_ms?.total ? ` Answered in ${Math.round(answer.timings_ms.total)} ms.` : "";
-  return el("details", { class: "small sure" }, el("summary", {}, `${words}${wording}`), el("p", {}, told + took));
+  const { words, told } = sureness(answer);
+  return el("details", { class: "small sure" }, el("summary", {}, words, worded(answer)), el("p", {}, told));
+}
+
+/** The same of an answer that is more often wrong than right: said before it. */
+function warning(answer) {
+  const { words, told } = sureness(answer);
+  return el("p", { class: "note sure" }, el("strong", {}, words, worded(answer)), `. ${told}`);
 }
 
 function place({ article_id: id, revision, start_char_index: start, end_char_index: end, title, published_at: date, url }, whole, undated = null) {
@@ -154,12 +157,20 @@ function passageOf(passage) {
   return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, text)), place(passage, passage));
 }
 
+/** Whether a passage has a word of the question that means something, perhaps in another form. */
+function share(question, { text, title }) {
+  const there = `${title} ${text}`.toLowerCase();
+  const meant = question.toLowerCase().match(/[\p{L}\p{N}]{4,}/gu) ?? [];
+  if (!meant.length || /[\u3040-\u9fff\uac00-\ud7af]/.test(question)) return true; // no words with spaces between them
+  return meant.some((word) => !COMMON.has(word) && there.includes(word.slice(0, 5)));
+}
+
 export function drawDeclined(answer, ask, empty = false) {
   if (empty) {
     const put = el("a", { href: "/articles" }, "Put some in");
     return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
   }
-  const near = answer.passages.slice(0, 3);
+  const near = answer.passages.filter((one) => share(answer.asked ?? answer.question, one)).slice(0, 3);
   const instead = (answer.instead ?? []).map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
   return el(
     "div",

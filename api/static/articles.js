@@ -29,7 +29,7 @@ const zone = el(
 const bar = el("progress", { hidden: true, "aria-label": "Articles being put in" });
 const told = el("ul", { class: "plain outcomes", role: "status" });
 const pasting = el("details", {}, el("summary", {}, "Paste a text instead"), paste);
-const adding = el("details", { open: list.querySelector("li") === null }, el("summary", { class: "button" }, "Add articles"), zone, pasting);
+const adding = el("details", { open: document.querySelector(".filters").hidden }, el("summary", { class: "button" }, "Add articles"), zone, pasting);
 add.append(adding, bar, told);
 
 function tell(name, outcome, reason = "", one = {}) {
@@ -72,6 +72,7 @@ async function done(taken) {
   if (!taken) return;
   told.append(el("li", {}, el("a", { href: "/" }, "Ask a question now")));
   await refresh();
+  told.scrollIntoView({ block: "nearest" });
 }
 
 /** The list as the service has it now, under the same filters. */
@@ -107,6 +108,7 @@ function sure(id, name) {
           dialog.close();
           told.replaceChildren(el("li", {}, el("strong", { dir: "auto" }, name), ": removed"));
           await refresh();
+          told.scrollIntoView({ block: "center" });
         } catch (error) {
           why.textContent = error.message;
         }

@@ -39,7 +39,7 @@ export function card(mark, citation) {
     mark.removeAttribute("aria-describedby");
   };
   mark.addEventListener("pointerenter", show);
-  mark.addEventListener("focus", show);
+  mark.addEventListener("focus", () => { if (!mark.returned) show(); });
   mark.addEventListener("pointerleave", hide);
   mark.addEventListener("blur", hide);
   mark.addEventListener("click", hide);

@@ -88,3 +88,16 @@ export function pieces(answer) {
   const rest = points.slice(ends.at(-1) ?? 0).join("");
   return rest ? [...parts, { text: rest, cited: [] }] : parts;
 }
+
+/** What a confidence is told as: the least of each, and how often such answers were right when it was measured. */
+const SURENESS = [
+  [0.7, "Likely right", "In our tests, answers marked like this were right about 5 times in 6."],
+  [0.4, "Perhaps right", "In our tests, answers marked like this were right a little more than half of the time. Read the quote."],
+  [0, "Unsure", "In our tests, answers marked like this were wrong about 3 times in 4. Read the quote."],
+];
+
+/** How sure an answer is, in words; `unsure` is one that is more often wrong than right. */
+export function sureness({ confidence }) {
+  const [least, words, told] = SURENESS.find((one) => confidence >= one[0]) ?? SURENESS.at(-1);
+  return { words, told, unsure: least === 0 };
+}

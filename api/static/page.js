@@ -63,7 +63,18 @@ function show(body, answer) {
 }
 
 /** Whether the page was opened at a question or an answer, not at the start. */
-const byLink = () => location.pathname + location.search + location.hash !== "/";
+const byLink = () => location.pathname + location.search + location.hash !== "/" && !fromHere;
+
+/** Whether the question was typed on another page of this service: then it goes on with this tab's conversation. */
+const fromHere = asking() !== null && asking() === new URLSearchParams(location.search).get("q");
+
+function asking() {
+  try {
+    return sessionStorage.getItem("quotewell.asking");
+  } catch {
+    return null;
+  }
+}
 
 /** The conversation of this tab before it was reloaded. */
 function kept() {
@@ -71,6 +82,29 @@ function kept() {
     return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
   } catch {
     return [];
+  }
+}
+
+/** That conversation once more; an answer whose articles have changed or gone meanwhile says so. */
+function showKept() {
+  const current = new Map();
+  for (const answer of kept()) {
+    const { body } = turnOf(answer.question);
+    show(body, answer);
+    for (const { article_id: id } of answer.citations) if (!current.has(id)) current.set(id, newest(id));
+    Promise.all(answer.citations.map(async (one) => (await current.get(one.article_id)) === one.revision)).then((same) => {
+      if (!same.every(Boolean)) body.prepend(el("p", { class: "note" }, "An article quoted here has been changed or removed since. ", el("button", { class: "second", click: () => ask(answer.question) }, "Ask again")));
+    }, () => null);
+  }
+}
+
+/** The current revision of an article; null where it is gone. */
+async function newest(id) {
+  try {
+    return (await (await call(`/api/revisions/${encodeURIComponent(id)}`)).json()).revisions[0].revision;
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
   }
 }
 
@@ -166,12 +200,6 @@ form.addEventListener("submit", (event) => {
   ask(question);
 });
 
-field.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  form.requestSubmit();
-});
-
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -190,12 +218,19 @@ window.addEventListener("online", ready);
 const given = document.getElementById("given");
 if (location.hash.startsWith("#answer=")) openLink();
 else if (given) {
+  if (fromHere) showKept();
   const answer = JSON.parse(given.textContent);
-  const { body } = turnOf(answer.question);
+  const { turn, body } = turnOf(answer.question);
   show(body, answer);
   field.value = "";
+  if (fromHere) {
+    sessionStorage.removeItem("quotewell.asking");
+    window.history.replaceState(null, "", "/");
+    turn.scrollIntoView({ block: "start" });
+  }
 } else {
-  for (const answer of kept()) show(turnOf(answer.question).body, answer);
+  showKept();
+  log.lastChild?.scrollIntoView({ block: "start" });
   typeOn();
 }
 ready();

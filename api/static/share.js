@@ -1,5 +1,5 @@
 // An answer to take along: as a link that is proved when it is opened, as text, as Markdown.
-import { articleUrl, call, day, pieces, Trouble, unitOf } from "./dom.js";
+import { articleUrl, call, day, pieces, sureness, Trouble, unitOf } from "./dom.js";
 
 const AROUND = 32;
 
@@ -48,7 +48,7 @@ export async function opened(hash, heard) {
     question: told.q, text: told.t, short: told.s ?? null, status: told.u, confidence: Number(told.p) || 0, model: told.m ?? null,
     citations, passages: [], timings_ms: {},
   };
-  if (!citations.length) return { answer: { ...answer, text: "The articles do not answer this." }, proved };
+  if (!citations.length) return { answer: { ...answer, text: "No sure answer was found in the articles." }, proved };
   if (!proved) return { answer: quotesAlone(answer), proved };
   if (answer.short && !citations.some((one) => one.cited_text.includes(answer.short))) answer.short = null;
   return { answer, proved };
@@ -101,7 +101,11 @@ function told(answer, mark, end) {
   const parts = pieces(answer);
   const words = numbered(parts, mark);
   const note = NOTES[answer.status];
-  if (answer.status !== "conflicting") return [note, words.join("")].filter(Boolean).join(end);
+  if (answer.status === "unanswerable") return words.join("");
+  if (answer.status !== "conflicting") {
+    const short = answer.short && answer.short !== answer.text ? `${answer.short} ` : "";
+    return [note, `${short}(${sureness(answer).words.toLowerCase()})`, words.join("")].filter(Boolean).join(end);
+  }
   return [note, ...words.map((one, n) => [day(parts[n].cited[0]?.published_at), one.trim()].filter(Boolean).join(": "))].join(end);
 }
 

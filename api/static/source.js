@@ -19,7 +19,9 @@ function hide() {
   if (panel.hidden) return;
   panel.hidden = true;
   document.body.classList.remove("reading");
+  if (from) from.returned = true; // its quote was just read: no card over the answer
   from?.focus();
+  if (from) from.returned = false;
 }
 
 /** `place` is a citation or a passage: an article's revision, and code points of it. */

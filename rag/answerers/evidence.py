@@ -12,7 +12,7 @@ from rag.chunks import sentences
 from rag.types import Passage
 from rag.words import content_words, sentence_stems, stems, words
 
-DECLINED = "The articles do not answer this."
+DECLINED = "No sure answer was found in the articles."
 
 _NUMBER = r"""(?x)
     (?:[$€£]\s?)?\b\d[\d.,]*\b

@@ -76,6 +76,15 @@ class SQLiteReading:
         )
         return [_article(found) for found in rows]
 
+    def publishers(self, limit: int) -> list[str]:
+        """Those of current revisions, the ones with most articles first."""
+        rows = self._db.execute(
+            "SELECT publisher FROM articles WHERE publisher IS NOT NULL GROUP BY publisher "
+            "ORDER BY count(*) DESC, publisher LIMIT ?",
+            (limit,),
+        )
+        return [one for (one,) in rows]
+
     def revisions_of(self, article_id: str) -> list[Article]:
         """All revisions that are kept, the latest put first. Raises NotFound."""
         rows = self._db.execute(

@@ -167,6 +167,10 @@ class SQLiteLibrary:
         with self.reading() as now:
             return now.articles(limit=limit, after=after, where=where, words=words, latest=latest)
 
+    def publishers(self, limit: int) -> list[str]:
+        with self.reading() as now:
+            return now.publishers(limit)
+
     def revisions_of(self, article_id: str) -> list[Article]:
         with self.reading() as now:
             return now.revisions_of(article_id)

@@ -60,6 +60,9 @@ class DictLibrary:
         found = [self.article(key) for key in names]
         return [one for one in found if words.lower() in f"{one.title} {one.text}".lower()][:limit]
 
+    def publishers(self, limit: int) -> list[str]:
+        return sorted({one for key in self.held if (one := self.article(key).publisher)})[:limit]
+
     def revisions_of(self, article_id: str) -> list[Article]:
         self.article(article_id)
         return list(self.held[article_id].values())[::-1]
@@ -147,7 +150,7 @@ class FakeSystem:
             for match in re.finditer(r"[^.\s][^.]*\.", passage.chunk.text):
                 if words & set(re.findall(r"\w{4,}", match[0].lower())):
                     return answered(question, passages, [(passage, Span(*match.span()))])
-        text = "The articles do not answer this."
+        text = "No sure answer was found in the articles."
         return [Delta(text), Answer(question, "unanswerable", text, None, (), tuple(passages), 0.1)]
 
     def _checked(self, question: str) -> str:

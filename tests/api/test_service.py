@@ -20,7 +20,7 @@ from rag import errors
 from rag.types import Passage, Span
 from tests.api.fake_system import FERRY, HOSTILE, FakeSystem, answered, failing, whole_chunk
 
-SCRIPTS = [{"src": f"/static/{name}.js", "type": "module"} for name in ("page", "articles", "quote")]
+SCRIPTS = [{"src": f"/static/{name}.js", "type": "module"} for name in ("page", "articles", "quote", "field")]
 PAGES = ["/", "/?q=crossing", "/?q=danger", "/?q=nothing", "/?q=", "/docs", "/articles/ferry", "/articles", "/nowhere"]
 HTML = {"accept": "text/html,*/*"}
 
@@ -114,7 +114,7 @@ def test_a_page_with_an_answer(client: TestClient) -> None:
     page = Elements(client.get("/?q=When+was+the+first+crossing%3F").text)
     assert FERRY["text"][:53] in page.text
     assert "[1]" in page.text
-    assert ("input", "When was the first crossing?") in [(tag, given.get("value")) for tag, given in page.found]
+    assert page.text.count("When was the first crossing?") >= 2, "in the title and in the field"
     links = [given["href"] for tag, given in page.found if tag == "a"]
     assert "#c1" in links
     assert FERRY["url"] in links
@@ -133,7 +133,7 @@ def test_an_answer_of_several_quotes_is_numbered_in_place(client: TestClient, sy
 
 def test_a_page_without_an_answer_shows_what_is_near(client: TestClient) -> None:
     page = Elements(client.get("/?q=nothing").text)
-    assert "do not answer" in page.text
+    assert "No sure answer" in page.text
     assert FERRY["text"] in page.text
 
 

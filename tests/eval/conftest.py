@@ -75,7 +75,7 @@ class ScriptedSystem:
         self.asked.append((question, k, where, tuple(history)))
         passages = self.search(question)
         citations = tuple(self._cite(passage) for passage in passages[:1])
-        text = citations[0].quote if citations else "The articles do not answer this."
+        text = citations[0].quote if citations else "No sure answer was found in the articles."
         status = "answered" if citations else "unanswerable"
         yield Delta(text, citations)
         yield Answer(

@@ -48,7 +48,12 @@ def right(n: int) -> Line:
 
 
 NOTHING = {"answers": [], "gold": [], "answerable": False, "type": "none"}
-SILENT = {"status": "unanswerable", "citations": [], "confidence": 0.05, "text": "The articles do not answer this."}
+SILENT = {
+    "status": "unanswerable",
+    "citations": [],
+    "confidence": 0.05,
+    "text": "No sure answer was found in the articles.",
+}
 LINES: list[Line] = [
     *(right(n) for n in range(20)),
     *(line(n) for n in range(20, 50)),

@@ -75,6 +75,8 @@ def test_articles_are_listed_by_words_and_facts(engine: Engine) -> None:
     assert engine.library.revisions_of("a") == [old, new]
     assert [one.id for one in engine.library.articles(limit=9, latest=True)] == ["a", "b"]
     assert engine.library.articles(limit=9, after="a", latest=True) == [other]
+    assert engine.library.publishers(9) == ["P", 'Q "q"']
+    assert engine.library.publishers(1) == ["P"]
     with pytest.raises(NotFound):
         engine.library.revisions_of("c")
 

@@ -149,15 +149,66 @@ def test_back_closes_the_article_and_not_the_page(opened: Open) -> None:
     page.click(".cite")
     page.click("text=×")
     assert page.is_hidden("#source")
+    assert page.is_hidden("#card")
 
 
 def test_what_is_declined_is_declined_kindly(opened: Open) -> None:
     page = opened()
-    ask(page, "nothing")
-    assert "do not answer" in page.inner_text(".answer")
+    ask(page, "nothing crosses")
+    assert "No sure answer" in page.inner_text(".answer")
     assert FERRY["text"] in page.inner_text(".quotes")
     page.click(".quotes a")
     assert page.text_content("#source mark") == FERRY["text"]
+
+
+def test_passages_that_have_nothing_of_the_question_are_not_shown(opened: Open) -> None:
+    page = opened()
+    page.fill("#q", "nothing baked")
+    page.press("#q", "Enter")
+    page.wait_for_selector(".turn .answer")
+    assert page.locator(".turn .quotes").count() == 0
+
+
+def test_an_answer_that_may_well_be_wrong_says_so_first(opened: Open, site: Site) -> None:
+    ferry = site.system.library.article("ferry")
+    told = says(site, ferry, Span(0, 53), short="3 May")
+    site.system.script = [*site.system.script[:-1], replace(told, confidence=0.3)]
+    page = opened()
+    ask(page, "When?")
+    seen = page.inner_text(".turn")
+    assert seen.index("Unsure. In our tests") < seen.index("3 May")
+    assert page.locator(".short.unsure").count() == 1
+
+
+def test_a_question_on_an_article_s_page_goes_on_with_the_conversation(opened: Open) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    page.click(".cite")
+    page.click("#source >> text=Open on its own page")
+    page.wait_for_selector("#quote")
+    page.fill("#q", "How many cars?")
+    page.press("#q", "Enter")
+    page.wait_for_url("**/")
+    expect(page.locator(".turn .question")).to_have_text(["When was the first crossing?", "How many cars?"])
+    page.reload()
+    expect(page.locator(".turn .question")).to_have_text(["When was the first crossing?", "How many cars?"])
+
+
+def test_what_was_answered_before_its_article_changed_says_so(opened: Open, site: Site) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    page.reload()
+    page.wait_for_selector(".cite")
+    assert "changed or removed since" not in page.inner_text(".turn")
+    put(site, **FERRY | {"text": "The first crossing to Ostrel was on 4 May."})
+    page.reload()
+    page.wait_for_selector(".turn .note")
+    assert "changed or removed since" in page.inner_text(".turn")
+    page.click("text=Ask again")
+    expect(page.locator(".turn")).to_have_count(2)
+    site.system.library.held.clear()
+    page.reload()
+    page.wait_for_selector(".turn .note")
 
 
 def test_a_proposal_is_asked_when_it_is_chosen(opened: Open, site: Site) -> None:
@@ -338,12 +389,12 @@ def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site
     page = opened("/articles")
     page.fill("[name=words]", "mill")
     page.fill("[name=from]", "2019-01-01")
-    page.fill("[name=publisher]", "P")
+    page.fill("[name=publisher]", "MARN")
     page.click("text=Find")
     assert page.locator(".articles li").count() == 1
     assert page.input_value("[name=words]") == "mill"
     assert "Published(since='2019-01-01', until=None)" in str(site.system.library.listed)
-    assert "Is(field='publisher', values=('P',))" in str(site.system.library.listed)
+    assert "Is(field='publisher', values=('The Marn Messenger',))" in str(site.system.library.listed)
     page.click("text=Remove")
     assert page.evaluate("document.activeElement.textContent") == "Keep it"
     page.keyboard.press("Escape")
@@ -353,7 +404,7 @@ def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site
     page.wait_for_selector(".outcomes li")
     assert "The mill of Norham: removed" in page.inner_text(".outcomes")
     assert sorted(site.system.library.held) == ["ferry"]
-    assert page.inner_text("#list") == "No article fits. Try fewer words, or other dates."
+    assert page.inner_text("#list") == "No article fits. Try fewer words or other dates or another publisher."
     assert page.inner_text("main > .lead") == "0 that fit, of 1 article · Show all"
     page.click("text=Show all")
     assert page.locator(".articles li").count() == 1
@@ -362,7 +413,7 @@ def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site
 def test_an_article_is_revised_on_its_page_or_by_its_title(opened: Open, site: Site) -> None:
     put(site, **FERRY | {"metadata": {"tags": ["sea"]}})
     page = opened("/articles/ferry")
-    page.click("text=Add a new revision")
+    page.click("text=Change its text, date or publisher")
     expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
     page.fill("#text", "It carries fifty cars.")
     page.click("text=Add this revision")
@@ -607,7 +658,7 @@ def test_nothing_of_axe_s_to_mend(opened: Open, site: Site) -> None:
             page = opened("/", **given)
             check(page, "home")
             site.system.script = None
-            ask(page, "nothing")
+            ask(page, "nothing crosses")
             check(page, "declined")
             says(site, site.system.library.article("ferry"), Span(0, 53), Span(54, 78), short="3 May")
             ask(page, "When?")
