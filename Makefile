@@ -90,9 +90,10 @@ reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours
 	for steps in 9500 19000; do \
 		ONEDNN_PRIMITIVE_CACHE_CAPACITY=20000 GLIBC_TUNABLES=$(MALLOC) \
 			$(BIN)/python -m rag.training.reader --steps $$steps || exit 1; \
+		cp runs/reader/checkpoint.pt runs/reader/fall-$$steps.pt; \
 	done
 
-ship-reader: $(TRAIN) ## make rag/models/reader/ of the last checkpoint of make reader: then make fit
+ship-reader: $(TRAIN) ## make rag/models/reader/ of what make reader left: then make fit
 	$(BIN)/python -m rag.training.ship_reader
 
 faults: $(READY) ## 500 kills, 1,000 flipped bits, 10,000 operations side by side: half an hour
