@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ _KINDS = tuple(
     )
 )
 _FIGURE = re.compile(_NUMBER, re.IGNORECASE)
+_NAME_LENGTH, _FORMS = 4, 5  # letters of a name that is looked for, and how many of them: "Brazil" is in "Brazilian"
 _LACKING = ("number", "time", "name", "place", "reason")
 _NAMED = re.compile(r"(?<!^)\b[A-Z]\w+|\b\w*\d\w*")
 
@@ -94,6 +96,20 @@ def begins_with_number(text: str) -> bool:
     """Also after an article: "a third of them"."""
     found = _FIGURE.search(text)
     return found is not None and text[: found.start()].lower() in ("", "a ", "an ", "the ")
+
+
+def unheard(question: str, passages: Sequence[Passage]) -> bool:
+    """Whether a name of the question, or what its first letters could be a form of, stands in no passage."""
+    _, _, rest = question.strip().partition(" ")  # the first word's capital says nothing
+    capitals = [] if rest.istitle() or rest.isupper() else [word for word in rest.split() if word[0].isupper()]
+    named = [word for word in words(" ".join(capitals)) if len(word) >= _NAME_LENGTH and word.isalpha()]
+    told = _plain(" ".join(f"{passage.chunk.title} {passage.chunk.text}" for passage in passages)) if named else ""
+    return any(_plain(word)[:_FORMS] not in told for word in named)
+
+
+def _plain(text: str) -> str:
+    """In small letters without accents."""
+    return "".join(char for char in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(char))
 
 
 def stemmed(passage: Passage) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from rag.answerers.candidates import FEATURES, Candidate, active, candidates, hedged, plain, told_by
 from rag.answerers.corrections import asks_for_an_error, repeated
-from rag.answerers.evidence import DECLINED, kind_asked
+from rag.answerers.evidence import DECLINED, kind_asked, unheard
 from rag.answerers.parts import parts
 from rag.answerers.proposals import proposals
 from rag.answerers.reasons import asks_why, with_reason
@@ -36,6 +36,10 @@ _SINGLE = ("number", "time")  # what has one value, so that two articles may con
 _RIVAL = 1.5  # log-odds that a contradicting value may be less likely than the best
 _NEAREST = 4  # passages for which a question is proposed where nothing is answered
 _TRIED = 2  # proposals tried for each
+_UNHEARD = 1.5
+"""Log-odds that a name which no passage has takes from confidence. Of half of SQuAD 2.0's development set 155 of 6,078
+questions have such: 1.2 % of those answered rightly, 3.5 % of the others, which alone would make it 1.1. It is more as
+none of them asks of what no article tells at all ("Who is the president of Brazil?"), which people do."""
 _ROUNDED = 0.05  # figures that differ by no more say the same
 
 
@@ -71,10 +75,14 @@ def rank(found: Sequence[Candidate], weights: Matrix | None = None) -> Ranked:
     return Ranked(ranked, odds, np.array([first[list(_READ)].sum(), first[_BEHIND], share], np.float32))
 
 
-def confidence(row: Matrix) -> float:
-    """How likely it is that the first candidate answers: what the threshold is held against."""
+def confidence(row: Matrix, *, unheard: bool = False) -> float:
+    """How likely it is that the first candidate answers: what the threshold is held against.
+
+    ``unheard`` says that no passage has a name of the question.
+    """
     *weights, intercept = _weights()["confidence"]
-    return 1 / (1 + math.exp(-float(row @ np.array(weights)) - float(intercept)))
+    odds = float(row @ np.array(weights)) + float(intercept) - (_UNHEARD if unheard else 0.0)
+    return 1 / (1 + math.exp(-odds))
 
 
 def agree(one: str, other: str) -> bool:
@@ -112,7 +120,7 @@ class ReadingAnswerer:
         if not known:
             sure = max(one.sure for one in asked)
             yield Delta(DECLINED)
-            instead = tuple(self._instead(consulted))
+            instead = () if unheard(question, passages) else tuple(self._instead(consulted))
             yield Answer(question, "unanswerable", DECLINED, None, (), consulted, sure, instead=instead)
             return
         text = ""
@@ -147,7 +155,7 @@ class ReadingAnswerer:
         ranked = rank(candidates(question, passages, self._reader))
         if not ranked.found:
             return _Part(ranked, (), None, 0.0)
-        first, sure = ranked.found[0], confidence(ranked.row)
+        first, sure = ranked.found[0], confidence(ranked.row, unheard=unheard(question, passages))
         if asks_why(question):
             told = with_reason(question, first.sentences, passages[first.passage])
             if active(told_by(replace(first, sentences=told), passages)):

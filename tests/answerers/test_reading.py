@@ -116,6 +116,25 @@ def test_it_declines_under_the_threshold() -> None:
     assert 0 <= answer.confidence < 0.9
 
 
+@pytest.mark.parametrize(
+    ("question", "heard"),
+    [
+        ("Who opened the Ardent Bridge?", True),
+        ("Who opened Ardents Bridge?", True),
+        ("Who opened the bridge of Queen Máud?", True),
+        ("Ardently, who opened the bridge?", True),
+        ("Who Opened The Bridge Of Brazil?", True),
+        ("who opened the bridge of brazil?", True),
+        ("Who opened the bridge of Brazil?", False),
+    ],
+)
+def test_a_name_that_no_passage_has_takes_from_confidence(question: str, heard: bool) -> None:
+    _, answer = ask(question, {"Queen Maud": 5.0}, passage(BRIDGE))
+    _, without = ask("who opened it?", {"Queen Maud": 5.0}, passage(BRIDGE))
+    assert (answer.confidence == without.confidence) == heard
+    assert answer.confidence <= without.confidence
+
+
 def test_what_is_declined_comes_with_a_question_that_is_not() -> None:
     town = "Norham was founded in 1200. The Ardent Bridge was opened in 1931."
     pointing = PointingByQuestion({("nothing", "1200"): -9.0, ("Norham", "1931"): 6.0, ("Ardent", "1931"): 6.0})
