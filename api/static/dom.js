@@ -93,7 +93,7 @@ export function pieces(answer) {
 const SURENESS = [
   [0.7, "Likely right", "In our tests, answers marked like this were right about 5 times in 6."],
   [0.4, "Perhaps right", "In our tests, answers marked like this were right a little more than half of the time. Read the quote."],
-  [0, "Unsure", "In our tests, answers marked like this were wrong about 3 times in 4. Read the quote."],
+  [0, "Unsure", "In our tests, answers marked like this were wrong about 4 times in 5. Read the quote."],
 ];
 
 /** How sure an answer is, in words; `unsure` is one that is more often wrong than right. */
