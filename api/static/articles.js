@@ -42,7 +42,7 @@ async function put(name, options) {
   try {
     const { results } = await (await call("/api/articles", { method: "POST", ...options })).json();
     for (const one of results) tell(results.length > 1 ? one.source : name, one.outcome, one.reason ?? "", one);
-    if (results.length === 1 && results[0].outcome === "added" && options.body instanceof FormData) await joined(name, results[0].id);
+    if (results.length === 1 && results[0].outcome === "added" && options.body instanceof FormData) await joined(name, results[0].id).catch(() => null); // then both stay
     return results.filter((one) => one.outcome !== "refused").length;
   } catch (error) {
     if (error.results?.length > 1) for (const one of error.results) tell(one.source, one.outcome, one.reason ?? "");

@@ -5,8 +5,9 @@ field.addEventListener("keydown", (event) => {
   event.preventDefault();
   field.form.requestSubmit();
 });
-field.form.addEventListener("submit", () => {
+field.form.addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return; // the conversation is on this page
   try {
     sessionStorage.setItem("quotewell.asking", field.value); // so that the next page goes on with this tab's conversation
   } catch { /* not allowed: then it begins a new one */ }
-}, { capture: true });
+});
