@@ -60,7 +60,7 @@ def main() -> None:
     server = serve()  # lives as long as this name does
     os.environ |= {"OPENAI_BASE_URL": f"{server.listening_address}/v1", "OPENAI_API_KEY": "none"}
     questions = [one for one in load_set(SET, None).questions if one.as_of is None][: given.limit]
-    with TemporaryDirectory() as home, closing(build(load_settings(home=home, models=MODEL, patience=120))) as system:
+    with TemporaryDirectory() as home, closing(build(load_settings(home=home, models=MODEL, patience=60))) as system:
         for _ in system.ingest(system.read("seeds")):
             pass
         lines = {"own words": _asked(Local(system), questions), MODEL: _asked(Worded(system), questions)}

@@ -16,7 +16,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
-from rag.answerers.wording import Borne, Check, Objects, Refused, told
+from rag.answerers.wording import Borne, Check, Objects, Proposed, Refused, plain, told
 from rag.citations import cite
 from rag.conversation import standalone
 from rag.errors import ModelMissing, UsageError
@@ -41,6 +41,7 @@ Copy the quote character for character. Every name, number, date and "not" of yo
 _AGAIN = """\
 These do not hold. Write each anew, in the same form, with a quote that says all of it; leave out what no passage says.\
 """
+_PLAINLY = "Answer the question in one short sentence. Use only what the text says."
 _REWRITE = """\
 Rewrite the last question of the conversation so that it can be understood alone: put in the names that it leaves out. \
 Reply with the question and nothing else.\
@@ -48,6 +49,9 @@ Reply with the question and nothing else.\
 _PASSAGES = 5  # that a model is given
 _MOST = 6  # statements of an answer
 _REPLY_CHARS = 20_000
+_CIRCLE, _ROUNDS, _LOOKBACK = 48, 20, 6000
+"""A model goes in circles where its last so many characters came so many times within so many; figures count as one."""
+_FIGURES = str.maketrans("123456789", "000000000")
 _MAX_TOKENS = 4096  # of a reply, what a model thinks before it included
 _REWRITTEN_CHARS = 300
 
@@ -78,7 +82,7 @@ class LanguageModelAnswerer:
         self.tally["asked"] += 1
         text = ""
         citations: list[Citation] = []
-        for one in self._stating(found, self._worded(question, found.passages)):
+        for one in self._stating(found, self._worded(question, found)):
             piece = f" {one.text}" if text else one.text
             span = Span(len(text) + len(piece) - len(one.text), len(text) + len(piece))
             cited = cite(one.passage, one.span, number=len(citations) + 1, answer_span=span)
@@ -105,9 +109,10 @@ class LanguageModelAnswerer:
         fits = 0 < len(reply) <= _REWRITTEN_CHARS and not [one for one in missing(reply, said) if one != "not"]
         return reply if fits else by_rules
 
-    def _worded(self, question: str, passages: Sequence[Passage]) -> Iterator[Borne]:
-        """The statements that hold, as they come; those that do not are asked for once more."""
-        given = passages[:_PASSAGES]
+    def _worded(self, question: str, found: Answer) -> Iterator[Borne]:
+        """The statements that hold, as they come. What does not hold is asked for once more; a model that keeps to no
+        form is asked to say plainly what ``found`` says."""
+        given = found.passages[:_PASSAGES]
         material = [
             {"passage": n, "title": p.chunk.title, "published": p.chunk.published_at, "text": p.chunk.text}
             for n, p in enumerate(given, start=1)
@@ -118,25 +123,37 @@ class LanguageModelAnswerer:
         until = monotonic() + self._seconds
         refused: list[Refused] = []
         seen: set[str] = set()
-        for attempt in range(2):
-            if attempt:
-                if not refused:
+        objects = Objects()
+        proposals = self._in_form(objects, messages, until)
+        for _ in range(2):
+            for proposed in proposals:
+                outcome = check(proposed)
+                self.tally["proposed"] += 1
+                self.tally["kept"] += not isinstance(outcome, Refused)
+                if isinstance(outcome, Refused):
+                    refused.append(outcome)
+                elif outcome.text not in seen:
+                    seen.add(outcome.text)
+                    yield outcome
+                if len(seen) == _MOST:
                     return
+            if refused:
                 wrong = json.dumps(told(refused[:_MOST]), ensure_ascii=False)
-                messages = [*messages, ("assistant", wrong), ("user", _AGAIN)]
-            objects = Objects()
-            for piece in self._reply(messages, until - monotonic()):
-                for proposed in objects.feed(piece):
-                    outcome = check(proposed)
-                    self.tally["proposed"] += 1
-                    self.tally["kept"] += not isinstance(outcome, Refused)
-                    if isinstance(outcome, Refused):
-                        refused.append(outcome)
-                    elif outcome.text not in seen:
-                        seen.add(outcome.text)
-                        yield outcome
-                    if len(seen) == _MOST:
-                        return
+                proposals = self._in_form(Objects(), [*messages, ("assistant", wrong), ("user", _AGAIN)], until)
+            elif objects.formless:
+                proposals = self._in_plain_words(question, found, until)
+            else:
+                return
+
+    def _in_form(self, objects: Objects, messages: Messages, until: float) -> Iterator[Proposed]:
+        for piece in self._reply(messages, until - monotonic()):
+            yield from objects.feed(piece)
+
+    def _in_plain_words(self, question: str, found: Answer, until: float) -> Iterator[Proposed]:
+        """What a model too small for the form says of the sentences that were found: it must have the short answer."""
+        asked = f"Text: {found.text}\n\nQuestion: {question}"
+        reply = "".join(self._reply([("system", _PLAINLY), ("user", asked)], until - monotonic()))
+        yield from plain(reply, [citation.quote for citation in found.citations], found.short)
 
     def _stating(self, found: Answer, worded: Iterable[Borne]) -> Iterator[Borne]:
         """The statements from the first that rests on what ``found`` cites; those before it come after it."""
@@ -156,15 +173,17 @@ class LanguageModelAnswerer:
             waiting.clear()
 
     def _reply(self, messages: Messages, seconds: float) -> Iterator[str]:
-        """The model's reply, as far as it comes in time and without an error."""
+        """The model's reply, as far as it comes in time, without an error and without going in circles."""
         left = _REPLY_CHARS
+        latest = ""
         if seconds <= 0:
             return
         try:
             for piece in within(seconds, lambda: self._chat(messages)):
                 yield piece[:left]
                 left -= len(piece)
-                if left <= 0:
+                latest = (latest + piece.translate(_FIGURES))[-_LOOKBACK:]
+                if left <= 0 or (len(latest) > _CIRCLE and latest.count(latest[-_CIRCLE:]) >= _ROUNDS):
                     return
         except Exception as err:  # noqa: BLE001 -- whatever goes wrong over there, an answer is owed here
             _log.warning("%s: %s", self._name, type(err).__name__)  # its message may hold a key

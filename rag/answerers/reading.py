@@ -14,7 +14,7 @@ import numpy as np
 
 from rag.answerers.candidates import FEATURES, Candidate, active, candidates, hedged, plain, told_by
 from rag.answerers.corrections import asks_for_an_error, repeated
-from rag.answerers.evidence import DECLINED, kind_asked, unheard
+from rag.answerers.evidence import DECLINED, begins_with_number, kind_asked, unheard
 from rag.answerers.parts import parts
 from rag.answerers.proposals import proposals
 from rag.answerers.reasons import asks_why, with_reason
@@ -33,7 +33,8 @@ _BEHIND = FEATURES.index("behind")
 
 _AGREEING = 2  # further articles that are cited for the same
 _SINGLE = ("number", "time")  # what has one value, so that two articles may contradict each other
-_RIVAL = 1.5  # log-odds that a contradicting value may be less likely than the best
+_FURTHER = 2  # values that are told beside the first
+_RIVAL = 1.8  # log-odds that a contradicting value may be less likely than the best
 _NEAREST = 4  # passages for which a question is proposed where nothing is answered
 _TRIED = 2  # proposals tried for each
 _UNHEARD = 1.5
@@ -164,7 +165,8 @@ class ReadingAnswerer:
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
         if right := _correction(question, ranked, passages):
             return _Part(ranked, (right, first), hedged(right, passages), sure)
-        return _Part(ranked, (first, *_rivals(question, ranked, passages)), hedged(first, passages), sure)
+        sides = _newest_first((first, *_rivals(question, ranked, passages)), passages)
+        return _Part(ranked, sides, hedged(sides[0], passages), sure)
 
 
 class _Part(NamedTuple):
@@ -260,20 +262,31 @@ def _correction(question: str, ranked: Ranked, passages: Sequence[Passage]) -> C
 
 
 def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[Candidate]:
-    """The best candidate of another article that contradicts the first; at most one."""
-    asked = kind_asked(question)
-    if asked is None or asked[0] not in _SINGLE:
-        return []
+    """The best candidates of other articles that contradict the first and each other."""
     first = ranked.found[0]
+    asked = kind_asked(question)
+    kind = asked[0] if asked else "number" if begins_with_number(first.text) else ""
+    if kind not in _SINGLE:
+        return []
+    sides = [first]
     for one, odds in zip(ranked.found, ranked.odds, strict=True):
-        other = passages[one.passage].chunk.article_id != passages[first.passage].chunk.article_id
-        if odds < ranked.odds[0] - _RIVAL:
+        if odds < ranked.odds[0] - _RIVAL or len(sides) > _FURTHER:
             break
-        if other and one.row[0] > 0 and one.row[1] > 0 and not agree(one.text, first.text):
-            kinds = all(asked[1].search(side.text) for side in (one, first))
-            same = asked[0] != "number" or _unit(one, passages) == _unit(first, passages)
-            return [one] if kinds and same else []
-    return []
+        other = passages[one.passage].chunk.article_id not in {passages[s.passage].chunk.article_id for s in sides}
+        if other and one.row[0] > 0 and one.row[1] > 0 and not any(agree(one.text, side.text) for side in sides):
+            kinds = all(asked[1].search(side.text) if asked else begins_with_number(side.text) for side in (one, first))
+            if not kinds or (kind == "number" and _unit(one, passages) != _unit(first, passages)):
+                break
+            sides.append(one)
+    return sides[1:]
+
+
+def _newest_first(sides: Sequence[Candidate], passages: Sequence[Passage]) -> tuple[Candidate, ...]:
+    """Sides of a contradiction by the dates of their articles, where all have one."""
+    dates = {side.passage: passages[side.passage].chunk.published_at for side in sides}
+    if not all(dates.values()):
+        return tuple(sides)
+    return tuple(sorted(sides, key=lambda side: dates[side.passage] or "", reverse=True))
 
 
 def _unit(candidate: Candidate, passages: Sequence[Passage]) -> str:

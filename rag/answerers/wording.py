@@ -22,6 +22,7 @@ MAX_CHARS = 400  # of a statement
 _OBJECT = re.compile(r'\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\}', re.DOTALL)
 _ACTIVE = re.compile(r"[<>\[\]{}`|*_#\\]|://|\b[\w-]+\.[a-z]{2,}\b", re.I)  # markup, addresses
 _FURTHER = re.compile(r"\s*[,;]\s*(?:and|but|while|whereas)\b", re.I)
+_THOUGHT = "</think>"  # behind it some models begin to answer
 _OWN = 1  # words of a statement that may be the model's own
 
 
@@ -56,6 +57,12 @@ class Objects:
     def __init__(self) -> None:
         self._text = ""
         self._at = 0
+        self._any = False
+
+    @property
+    def formless(self) -> bool:
+        """Whether something was said, and no statement found in it."""
+        return not self._any and bool(self._text.strip())
 
     def feed(self, text: str) -> Iterator[Proposed]:
         self._text += text
@@ -63,7 +70,20 @@ class Objects:
             self._at = match.end()
             proposed = _proposed(match.group())
             if proposed is not None:
+                self._any = True
                 yield proposed
+
+
+def plain(reply: str, quotes: Sequence[str], short: str | None) -> Iterator[Proposed]:
+    """The sentences of a reply in no form that say ``short`` (all, where it is None), each with the quote, or part of
+    one before a further clause, that shares most words with it."""
+    parts = [quote[:end] for quote in quotes for end in (*(m.start() for m in _FURTHER.finditer(quote)), len(quote))]
+    said = " ".join(reply.rpartition(_THOUGHT)[2].split())
+    for span in sentences(said):
+        statement = span.of(said)
+        has = _stems(statement)
+        if parts and _stems(short or "") <= has:
+            yield Proposed(statement, max(parts, key=lambda part: (len(has & _stems(part)), -len(part))), 0)
 
 
 def _proposed(text: str) -> Proposed | None:

@@ -6,11 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 
 import pytest
 
 from rag.answerers.language_model import ORDERS, OWN_WORDS, LanguageModelAnswerer, Messages
-from rag.answerers.wording import Borne, Check, Objects, Proposed, Refused
+from rag.answerers.wording import Borne, Check, Objects, Proposed, Refused, plain
 from rag.citations import cite
 from rag.types import Answer, Chunk, Delta, Passage, Span, Status, Turn, text_revision
 
@@ -190,6 +191,41 @@ def test_a_model_that_fails_ends_in_the_articles_own_words(chat: Replies, caplog
     assert answer.text == f"{FOUND}\n\n{OWN_WORDS}"
     assert answer.citations[0].quote == FOUND
     assert "secret" not in caplog.text
+
+
+def test_a_model_that_keeps_to_no_form_is_asked_plainly_and_held_to_what_was_found() -> None:
+    chat = Replies(
+        "The bridge. The bridge.", "<think>Piers?</think>It was closed because of cracks in two piers. Ines Marrow."
+    )
+    _, answer = ask(chat)
+    assert (answer.text, answer.model) == ("It was closed because of cracks in two piers.", "fake")
+    assert answer.citations[0].quote == FOUND
+    assert [FOUND in text and ELSEWHERE not in text for _, text in chat.asked[1][1:]] == [True]
+    for reply in ("It was closed because of two piers.", "It was closed because of 3 cracks.", "It had no cracks."):
+        _, answer = ask(Replies("The bridge.", reply))
+        assert answer.text == f"{FOUND}\n\n{OWN_WORDS}", reply
+
+
+def test_a_plain_sentence_may_leave_out_a_further_clause() -> None:
+    quote = "The money comes from the reserve, and no other project will be cut."
+    (proposed,) = plain("The money is from the reserve.", [FOUND, quote], "the reserve")
+    assert proposed.quote == "The money comes from the reserve"
+    outcome = Check("Where is the money from?", [passage(quote)], ORDERS, is_word=str.isalpha)(proposed)
+    assert isinstance(outcome, Borne)
+
+
+@pytest.mark.parametrize("turn", ["The bridge was closed again. ", "It rose to {n} million crowns, and then "])
+def test_a_model_that_goes_in_circles_is_stopped(turn: str) -> None:
+    def chat(messages: Messages) -> Iterator[str]:
+        yield CRACKS
+        for n in count():
+            time.sleep(0.001)
+            yield turn.format(n=n)
+
+    start = time.monotonic()
+    _, answer = ask(chat, seconds=60)
+    assert answer.text == "The bridge was closed because of cracks in two stone piers."
+    assert time.monotonic() - start < 20
 
 
 def test_half_an_answer_is_what_came_before_the_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -167,6 +168,24 @@ def test_articles_that_contradict_each_other_are_both_told() -> None:
     assert answer.status == "conflicting"
     assert [c.article_id for c in answer.citations] == ["a", "b"]
     assert answer.text == f"{BRIDGE[:57]} {DISAGREES[:63]}"
+
+
+def test_each_value_is_told_the_latest_article_first_where_all_have_dates() -> None:
+    said = {
+        "b": ("The repair is expected to cost 3.2 million crowns.", "2018-03-12"),
+        "a": ("The cost of the repair has risen to 4.1 million crowns.", "2018-09-03"),
+        "c": ("In the end the repair cost 4.3 million crowns.", "2019-03-02"),
+        "d": ("The repair used 4.2 million bricks.", "2019-04-01"),
+    }
+    odds = {"3.2 million": 5.0, "4.1 million": 5.1, "4.3 million": 4.9, "4.2 million": 4.8}
+    found = [passage(text, name) for name, (text, _) in said.items()]
+    dated = [replace(p, chunk=replace(p.chunk, published_at=said[p.chunk.article_id][1])) for p in found]
+    for question in ("How much did the repair cost?", "What was the final cost of the repair?"):
+        _, answer = ask(question, odds, *dated)
+        assert (answer.status, answer.short) == ("conflicting", "4.3 million")
+        assert [c.article_id for c in answer.citations] == ["c", "a", "b"]
+    _, answer = ask("How much did the repair cost?", odds, *dated[:1], *found[1:])
+    assert [c.article_id for c in answer.citations] == ["a", "b", "c"]
 
 
 CORRECTION = (
