@@ -78,7 +78,7 @@ def home_page(articles: int, some: Sequence[Article], here: str) -> Markup:
     more = [
         el("h2", "Some of them"),
         el("ul", *(el("li", _title(article)) for article in named), class_="plain"),
-        el("p", el("a", "All articles", href="/articles"), class_="small"),
+        el("p", el("a", "All articles, and a place to put in your own", href="/articles"), class_="small"),
     ]
     return page(
         "Quotewell",
@@ -254,7 +254,7 @@ def _history(article: Article, revisions: Sequence[Article]) -> list[str]:
         return []
     rows = []
     for n, one in enumerate(revisions):
-        name = ("Current" if n == 0 else "Earlier") + f" revision, {one.revision[:12]}"
+        name = f"Revision {len(revisions) - n}" + (", the current one" if n == 0 else "")
         here = one.revision == article.revision
         place = el("strong", name) if here else el("a", name, href=_article_link(one.id, one.revision))
         before = revisions[n + 1] if n + 1 < len(revisions) else None

@@ -64,6 +64,9 @@ _HELP = re.compile(
 )
 
 
+_DEGREE = re.compile(r"how (much|long|often|far) (?=(?:did|does|do|was|were|is|are|has|have|will)\b)", re.I)
+
+
 def small_talk(text: str) -> Literal["greeting", "thanks", "help"] | None:
     """What is said rather than asked of the articles; None where it is a question."""
     plain = text.strip().rstrip("?.! ")
@@ -95,7 +98,8 @@ def _resolved(question: str, before: str, answered: str, told: Sequence[str]) ->
     if _SAID.match(asked):
         return f"Who said that {_sentence(answered)}?" if answered else f"Who said {earlier}?"
     if _BARE.match(asked):
-        return f"{asked} {_without_asking(earlier)}?"
+        degree = _DEGREE.match(earlier) if asked.casefold().startswith("why") else None
+        return f"{asked} {_without_asking(earlier)}{f' so {degree[1].lower()}' if degree else ''}?"
     correction = _MEANT.match(asked)
     if correction and (meant := correction[1]) != asked:
         if _ASKS.match(meant) or _VERB.search(meant):

@@ -136,14 +136,19 @@ paste.addEventListener("submit", async (event) => {
   const article = { ...(same ? keptOf(same) : {}), ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)), text: text.value };
   const taken = await put(name || "Your text", { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
   if (taken) {
-    paste.reset();
-    revised = null;
-    pasting.firstChild.textContent = "Paste a text instead";
-    paste.lastChild.textContent = "Add this text";
+    emptied();
   }
   await done(taken);
   return null;
 });
+
+/** The form as it was before anything was written or revised in it. */
+function emptied() {
+  paste.reset();
+  revised = null;
+  pasting.firstChild.textContent = "Paste a text instead";
+  paste.lastChild.textContent = "Add this text";
+}
 
 /** What a new revision keeps of an article where the form says nothing else. */
 const keptOf = ({ id, url, language, metadata, published_at, publisher }) =>
@@ -172,19 +177,20 @@ async function namesake(name) {
 /** A file just put in, made a new revision of the article that has its title where that is what it was meant to be. */
 async function joined(name, id) {
   const made = await (await call(articleUrl(id))).json();
-  const same = await titled(made.title, id);
-  const old = same && (await choose(`There was an article “${made.title}” already.`, KEPT, [
+  const same = revised ?? (await titled(made.title, id));
+  const old = revised ?? (same && (await choose(`There was an article “${made.title}” already.`, KEPT, [
     ["Make this its new revision", same],
     ["Keep both articles", null],
-  ]));
+  ])));
   if (!old) return;
   const { url, published_at, publisher, language, title, text, metadata } = made;
   const given = Object.fromEntries(Object.entries({ url, published_at, publisher, language }).filter(([, value]) => value));
   const article = { ...keptOf(await (await call(articleUrl(old.id))).json()), ...given, title, text, metadata };
   const own = told.lastChild;
   if (!(await put(name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) }))) return;
-  await call(articleUrl(id), { method: "DELETE" });
+  if (id !== old.id) await call(articleUrl(id), { method: "DELETE" });
   own.remove();
+  if (revised) emptied();
 }
 
 function choose(question, told, ways) {

@@ -153,7 +153,7 @@ class LanguageModelAnswerer:
         """What a model too small for the form says of the sentences that were found: it must have the short answer."""
         asked = f"Text: {found.text}\n\nQuestion: {question}"
         reply = "".join(self._reply([("system", _PLAINLY), ("user", asked)], until - monotonic()))
-        yield from plain(reply, [citation.quote for citation in found.citations], found.short)
+        yield from plain(reply, question, [citation.quote for citation in found.citations], found.short)
 
     def _stating(self, found: Answer, worded: Iterable[Borne]) -> Iterator[Borne]:
         """The statements from the first that rests on what ``found`` cites; those before it come after it."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rag.chunks import sentences
 from rag.quotes import locate
-from rag.statements import missing
+from rag.statements import missing, names
 from rag.types import Passage, Span, Verification
 from rag.words import content_words, stems
 
@@ -74,16 +74,21 @@ class Objects:
                 yield proposed
 
 
-def plain(reply: str, quotes: Sequence[str], short: str | None) -> Iterator[Proposed]:
-    """The sentences of a reply in no form that say ``short`` (all, where it is None), each with the quote, or part of
-    one before a further clause, that shares most words with it."""
+def plain(reply: str, question: str, quotes: Sequence[str], short: str | None) -> Iterator[Proposed]:
+    """The sentences of a reply in no form, each with the quote, or part of one before a further clause, nearest it.
+
+    What knows no form is trusted with less: a sentence says ``short`` (unless that is None), in words of its quote and
+    of the question, and names nothing that these two do not.
+    """
     parts = [quote[:end] for quote in quotes for end in (*(m.start() for m in _FURTHER.finditer(quote)), len(quote))]
     said = " ".join(reply.rpartition(_THOUGHT)[2].split())
     for span in sentences(said):
         statement = span.of(said)
         has = _stems(statement)
-        if parts and _stems(short or "") <= has:
-            yield Proposed(statement, max(parts, key=lambda part: (len(has & _stems(part)), -len(part))), 0)
+        nearest = max(parts, key=lambda part: (len(has & _stems(part)), -len(part)), default="")
+        named = short is None or _stems(" ".join(names(statement))) <= _stems(f"{question} {short}")
+        if nearest and _stems(short or "") <= has <= _stems(f"{question} {nearest} because") and named:
+            yield Proposed(statement, nearest, 0)
 
 
 def _proposed(text: str) -> Proposed | None:

@@ -208,10 +208,26 @@ def test_a_model_that_keeps_to_no_form_is_asked_plainly_and_held_to_what_was_fou
 
 def test_a_plain_sentence_may_leave_out_a_further_clause() -> None:
     quote = "The money comes from the reserve, and no other project will be cut."
-    (proposed,) = plain("The money is from the reserve.", [FOUND, quote], "the reserve")
+    (proposed,) = plain("The money is from the reserve.", "Where is the money from?", [FOUND, quote], "the reserve")
     assert proposed.quote == "The money comes from the reserve"
     outcome = Check("Where is the money from?", [passage(quote)], ORDERS, is_word=str.isalpha)(proposed)
     assert isinstance(outcome, Borne)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "held"),
+    [
+        ("The Washington Post is owned by Jeff Bezos.", True),
+        ("The Washington Post is owned by Amazon.", False),  # a name of the quote that was not asked for
+        ("Jeff Bezos owns a newspaper.", False),  # without what was found
+        ("The Washington Post addressed Jeff Bezos.", False),  # a word of its own
+    ],
+)
+def test_a_plain_sentence_is_held_to_the_words_of_quote_and_question(sentence: str, held: bool) -> None:
+    quote = "Jeff Bezos, who founded Amazon, also owns The Washington Post."
+    question = "Which newspaper is owned by Jeff Bezos?"
+    assert [one.statement for one in plain(sentence, question, [quote], "Washington Post")] == [sentence] * held
+    assert list(plain(sentence, question, [], None)) == []
 
 
 @pytest.mark.parametrize("turn", ["The bridge was closed again. ", "It rose to {n} million crowns, and then "])

@@ -176,6 +176,7 @@ def test_each_value_is_told_the_latest_article_first_where_all_have_dates() -> N
         "a": ("The cost of the repair has risen to 4.1 million crowns.", "2018-09-03"),
         "c": ("In the end the repair cost 4.3 million crowns.", "2019-03-02"),
         "d": ("The repair used 4.2 million bricks.", "2019-04-01"),
+        "e": ("The cost rose from 3.2 million to 4.4 million crowns.", "2018-09-04"),
     }
     odds = {"3.2 million": 5.0, "4.1 million": 5.1, "4.3 million": 4.9, "4.2 million": 4.8}
     found = [passage(text, name) for name, (text, _) in said.items()]

@@ -384,6 +384,27 @@ def test_a_file_that_was_changed_is_a_new_revision_where_one_says_so(opened: Ope
     assert revised.publisher == FERRY["publisher"]
 
 
+def test_a_file_put_in_beside_an_article_that_is_being_changed_is_its_new_revision(
+    opened: Open, site: Site, tmp_path: Path
+) -> None:
+    put(site, **FERRY)
+    file = tmp_path / "new.txt"
+    file.write_text("A boat for Ostrel\n\nIt carries sixty cars.", encoding="utf-8")
+    page = opened("/articles/ferry")
+    page.click("text=Change its text, date or publisher")
+    expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
+    page.set_input_files("#files", str(file))
+    page.wait_for_selector(".outcomes .updated")
+    expect(page.locator("#text")).to_have_value("")
+    expect(page.locator(".outcomes li")).to_have_count(2)
+    revised = site.system.library.article("ferry")
+    assert (revised.title, revised.text, list(site.system.library.held)) == (
+        "A boat for Ostrel",
+        "It carries sixty cars.",
+        ["ferry"],
+    )
+
+
 def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site: Site) -> None:
     put(site, id="mill", title="The mill of Norham", text="It burned.")
     page = opened("/articles")

@@ -54,6 +54,32 @@ def test_a_story_with_its_debris(tmp_path: Path) -> None:
     assert article.published_at is None
 
 
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize(
+    ("line", "day", "publisher", "kept"),
+    [
+        ("3 October 2024, The Ashby Gazette", "2024-10-03", "The Ashby Gazette", False),
+        ("Reuters | October 3, 2024", "2024-10-03", "Reuters", False),
+        ("Published on Thursday, 3 Oct 2024", "2024-10-03", None, False),
+        ("2024-10-03", "2024-10-03", None, False),
+        ("By Ann Lee, 3 October 2024", "2024-10-03", None, True),
+        ("Ashby, 3 October 2024", "2024-10-03", None, True),
+    ],
+)
+def test_a_line_with_a_date_under_the_headline(
+    gap: str, line: str, day: str, publisher: str | None, kept: bool
+) -> None:
+    article = one(f"Fire at the mill{gap}{line}\n\nA fire broke out.\n\nNobody was hurt.".encode(), "x.txt")
+    assert (article.title, article.published_at, article.publisher) == ("Fire at the mill", day, publisher)
+    assert article.text == (f"{line}\n\n" if kept else "") + "A fire broke out.\n\nNobody was hurt."
+
+
+@pytest.mark.parametrize("line", ["The mill burned on 3 October 2024.", "31 February 2024", "3 May 2024 to 4 May 2024"])
+def test_a_line_that_is_more_or_less_than_a_date_is_text(line: str) -> None:
+    article = one(f"Fire at the mill\n\n{line}\n\nNobody was hurt.".encode(), "x.txt")
+    assert (article.published_at, article.text) == (None, f"{line}\n\nNobody was hurt.")
+
+
 def test_a_text_without_a_headline_keeps_its_first_line() -> None:
     long = "A first paragraph that goes on. " * 10
     assert one(f"{long}\n\nSecond.".encode(), "x.txt").text.startswith("A first paragraph")
