@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -53,15 +53,24 @@ class Snapshots:
         return dict(card)
 
     def load(self) -> tuple[Mark, Segment] | None:
-        """What was saved last, where all of it is as it was written; vectors stay in the file, mapped."""
-        card = self._read_card()
-        if card is None or not all(self._sound(name, found) for name, found in card["files"].items()):
-            return None
-        names = {name.rpartition(".")[2]: self._folder / name for name in card["files"]}
+        """What was saved last, where all of it is as it was written; vectors stay in the file, mapped.
+
+        Another process may replace the files while they are read: then what it saved is read.
+        """
+        while (card := self._read_card()) is not None:
+            with contextlib.suppress(OSError, RuntimeError):  # what Python and FAISS raise for a file that is gone
+                if all(self._sound(name, found) for name, found in card["files"].items()):
+                    return Mark(*card["mark"]), self._open(card["files"])
+            if self._read_card() == card:
+                return None
+        return None
+
+    def _open(self, files: Iterable[str]) -> Segment:
+        names = {name.rpartition(".")[2]: self._folder / name for name in files}
         flat = faiss.read_index(str(names["vectors"]), faiss.IO_FLAG_MMAP_IFC)
         ids = np.frombuffer(names["ids"].read_bytes(), "<i8")
         coarse = faiss.read_index(str(names["coarse"])) if "coarse" in names else None
-        return Mark(*card["mark"]), Segment(ids, flat, coarse=coarse, mapped=True)
+        return Segment(ids, flat, coarse=coarse, mapped=True)
 
     def _sound(self, name: str, expected: str) -> bool:
         try:

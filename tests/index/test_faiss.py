@@ -7,6 +7,7 @@ import random
 import threading
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given
@@ -125,6 +126,30 @@ def test_what_is_not_saved_is_read_from_the_library(tmp_path: Path) -> None:
     index.save(log)  # type: ignore[arg-type]
     log.change([101], [300])
     same(FaissIndex(tmp_path, dim=DIM), log)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_files_that_another_process_replaces_while_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    index, log = filled(tmp_path)
+    index.save(log)  # type: ignore[arg-type]
+    read, first = faiss.read_index, True
+
+    def replaced(*args: object) -> object:
+        nonlocal first
+        if first:
+            first = False
+            log.change([101], [300])
+            index.save(log)  # type: ignore[arg-type]
+            if gone:  # and nothing stands in their place
+                (tmp_path / "index.json").unlink()
+        return read(*args)
+
+    monkeypatch.setattr(faiss, "read_index", replaced)
+    opened = FaissIndex(tmp_path, dim=DIM)
+    assert len(opened._view) == (0 if gone else 30)
+    same(opened, log)
 
 
 def test_an_index_that_does_not_fit_starts_afresh(tmp_path: Path) -> None:
