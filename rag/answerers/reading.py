@@ -24,15 +24,17 @@ from rag.conversation import names
 from rag.types import Answer, Citation, Delta, Matrix, Passage, Span, SpanReader, Status, Turn
 from rag.words import STOPWORDS, content_words, stems, words
 
-SURENESS = ("read", "behind", "share")
+SURENESS = ("read", "behind", "lead")
 """What confidence is estimated from. Of the chosen candidate: what the reader says of it, its four odds together; how
-far its passage is behind the best; its share of the probability, with all that say the same. Words in common are not
+far its passage is behind the best; the log-odds of its share of the probability, with all that say the same (the
+share itself tells answerable from not by 0.4 points of AUROC less, n 4,407). Words in common are not
 among them: questions that have no answer have them too, and with them it generalised worse to other articles."""
 
 _READ = tuple(FEATURES.index(name) for name in ("span", "holds", "alone", "alone_holds"))
 _BEHIND = FEATURES.index("behind")
 _ABOUT = FEATURES.index("passage")
 
+_CERTAIN = 1e-3  # of the probability, which the others have at the least
 _AGREEING = 2  # further articles that are cited for the same
 _SINGLE = ("number", "time")  # what has one value, so that two articles may contradict each other
 _FURTHER = 2  # values that are told beside the first
@@ -76,7 +78,8 @@ def rank(found: Sequence[Candidate], weights: Matrix | None = None) -> Ranked:
     likely = np.exp(np.array(odds) - odds[0])
     first = ranked[0].row
     share = likely[same].sum() / likely.sum()
-    return Ranked(ranked, odds, np.array([first[list(_READ)].sum(), first[_BEHIND], share], np.float32))
+    lead = math.log(share / (1 - share + _CERTAIN))
+    return Ranked(ranked, odds, np.array([first[list(_READ)].sum(), first[_BEHIND], lead], np.float32))
 
 
 def confidence(row: Matrix, *, unheard: bool = False) -> float:
