@@ -74,7 +74,7 @@ def rank(found: Sequence[Candidate], weights: Matrix | None = None) -> Ranked:
     odds = [float(one.row @ by) for one in ranked]
     if not ranked:
         return Ranked([], [], np.zeros(len(SURENESS), np.float32))
-    same = [agree(one.text, ranked[0].text) for one in ranked]
+    same = [one is ranked[0] or agree(one.text, ranked[0].text) for one in ranked]
     likely = np.exp(np.array(odds) - odds[0])
     first = ranked[0].row
     share = likely[same].sum() / likely.sum()

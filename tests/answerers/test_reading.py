@@ -144,6 +144,11 @@ def test_what_is_declined_comes_with_a_question_that_is_not() -> None:
     assert (answer.status, answer.instead) == ("unanswerable", ("When was the Ardent Bridge opened?",))
 
 
+def test_a_span_without_a_word_is_a_candidate_like_any() -> None:
+    _, answer = ask("When?", {"…": 5.0}, passage("The bridge … was opened in 1931."))
+    assert 0 < answer.confidence < 1
+
+
 def test_nothing_found_is_declined() -> None:
     for passages in ((), (passage(BRIDGE),)):
         _, answer = ask("When?", {"not there": 5.0}, *passages, threshold=0.0001)
