@@ -7,7 +7,7 @@ files in. What they show is text, written as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 from urllib.parse import urlencode
@@ -17,6 +17,8 @@ from rag.types import Answer, Article, Citation, Passage, Span
 from rag.wire import permalink
 
 _ENDS = re.compile(r"(?<=[.!?…。！？])[\s\u200b]+|\n+")
+_WORDS = re.compile(r"(?:\w+(?:[.,:'’-]\w+)*|[^\w\s])\s*")
+_ALIKE = 0.5  # of the words that two sentences have in common, for one to be the other in a later form
 _STATUS = {
     "partial": "The articles answer a part of this",
     "conflicting": "The articles differ",
@@ -69,12 +71,18 @@ def _form(question: str) -> Markup:
     )
 
 
-def home_page(articles: int, some: Sequence[Article], here: str) -> Markup:
-    """What is shown before a question: how many articles, and ``some`` of them. ``here`` is the service's address."""
+def home_page(articles: int, some: Sequence[Article], questions: Sequence[str], here: str) -> Markup:
+    """What is shown before a question: how many articles, ``some`` of them, and ``questions`` that they answer.
+
+    ``here`` is the service's address.
+    """
     if not articles:
         return page("Quotewell", _empty(here), scripts=["page.js"])
     count = "1 article" if articles == 1 else f"{articles:,} articles"
     named = [article for article in some if article.title]
+    chips = [
+        el("li", el("a", one, href=f"/?{urlencode({'q': one})}", class_="proposal", dir="auto")) for one in questions
+    ]
     more = [
         el("h2", "Some of them"),
         el("ul", *(el("li", _title(article)) for article in named), class_="plain"),
@@ -90,6 +98,7 @@ def home_page(articles: int, some: Sequence[Article], here: str) -> Markup:
                 f"{count} to ask. Every answer is in the articles' own words, and shows where they stand.",
                 class_="lead",
             ),
+            *([el("p", "For example:", class_="lead"), el("ul", *chips, class_="chips")] if chips else []),
             *(more if named else []),
             id="start",
         ),
@@ -273,9 +282,7 @@ def changes_page(old: Article, new: Article) -> Markup:
         if kind == "equal":
             parts.append(_folded(mine[a:b]))
         else:
-            gone = [el("del", piece) for piece in mine[a:b]]
-            came = [el("ins", piece) for piece in theirs[c:d]]
-            parts.append(el("p", *[part for piece in gone + came for part in (piece, " ")], dir="auto"))
+            parts.append(el("p", *_changed(mine[a:b], theirs[c:d]), dir="auto"))
     here = el("a", "the later one", href=_article_link(new.id, new.revision))
     before = el("a", "the earlier revision", href=_article_link(old.id, old.revision))
     return page(
@@ -287,6 +294,31 @@ def changes_page(old: Article, new: Article) -> Markup:
             el("div", *parts, class_="changes", lang=new.language),
         ),
     )
+
+
+def _changed(gone: Sequence[str], came: Sequence[str]) -> list[str]:
+    """Sentences that took the place of others: word by word where each is a later form of one, else whole."""
+    if len(gone) == len(came):
+        pairs = [(_WORDS.findall(old), _WORDS.findall(new)) for old, new in zip(gone, came, strict=True)]
+        compared = [_matched(*pair) for pair in pairs]
+        if all(one.ratio() >= _ALIKE for one in compared):
+            told = [_by_word(one, *pair) for one, pair in zip(compared, pairs, strict=True)]
+            return [part for sentence in told for part in (*sentence, " ")]
+    pieces = [*(el("del", piece) for piece in gone), *(el("ins", piece) for piece in came)]
+    return [part for piece in pieces for part in (piece, " ")]
+
+
+def _matched(old: Sequence[str], new: Sequence[str]) -> SequenceMatcher[str]:
+    return SequenceMatcher(None, [word.strip() for word in old], [word.strip() for word in new], autojunk=False)
+
+
+def _by_word(compared: SequenceMatcher[str], old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """The words of ``new``, with those that are not in ``old`` put in and those of ``old`` alone taken out."""
+    for kind, a, b, c, d in compared.get_opcodes():
+        if kind == "equal":
+            yield "".join(new[c:d])
+        else:
+            yield from (el(tag, "".join(some)) for tag, some in (("del", old[a:b]), ("ins", new[c:d])) if some)
 
 
 def _pieces(text: str) -> list[str]:

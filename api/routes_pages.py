@@ -33,7 +33,8 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 def home(request: Request, system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
     articles, here = system.library.stats().articles, str(request.base_url)
     if q is None:
-        return HTMLResponse(pages.home_page(articles, system.library.articles(limit=_TITLES, latest=True), here))
+        latest = system.library.articles(limit=_TITLES, latest=True)
+        return HTMLResponse(pages.home_page(articles, latest, system.suggestions(), here))
     try:
         answer = whole(system.ask(q))
     except QuestionError as err:

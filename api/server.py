@@ -157,9 +157,12 @@ def kept_up(system: System) -> Iterator[None]:
     stop = threading.Event()
 
     def follow() -> None:
-        while not stop.wait(_FOLLOW):
+        following = True
+        while following:
             with suppress(QuotewellError):  # whoever asks is told; the index that could not be saved is still in memory
                 system.keep_up()
+                system.suggest()
+            following = not stop.wait(_FOLLOW)
 
     thread = threading.Thread(target=follow, name="keep-up", daemon=True)
     thread.start()

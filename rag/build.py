@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from itertools import islice
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
@@ -49,6 +51,8 @@ that no weight was fitted to, so that about 30 in a hundred questions are answer
 answer and were written to look as if they had (``python -m eval.risk``). Of the questions about seeds/ it declines
 65 % of those without an answer and 6 % of the others (``make eval``)."""
 _ROUNDING = 1e-3
+_LATEST, _SUGGESTIONS = 16, 3  # articles that are looked at for questions to suggest, and how many are
+_SETTLED = 3.0  # seconds without a change before that
 
 
 def build(settings: Settings) -> System:
@@ -136,6 +140,8 @@ class System:
         self.retriever = retriever
         self.answerer = answerer
         self._worded_by: dict[str, LanguageModelAnswerer] = {}
+        self._suggested: tuple[Mark | None, tuple[str, ...]] = (None, ())
+        self._changed: tuple[Mark | None, float] = (None, 0.0)
 
     def read(self, source: str) -> Iterator[Article | Refusal]:
         """Articles of a file, a folder, a URL or "-" (standard input)."""
@@ -250,6 +256,28 @@ class System:
         """
         with self.state() as now:
             self.index.maintain(now.library)
+
+    def suggest(self) -> None:
+        """Looks for questions that the latest articles answer, once nothing has changed for a while.
+
+        A service does so all the time.
+        """
+        mark = self.library.mark
+        if mark != self._changed[0]:
+            self._changed = (mark, monotonic() if self._changed[0] else 0.0)
+        settled = monotonic() - self._changed[1] >= _SETTLED
+        if mark == self._suggested[0] or not settled or not isinstance(self.answerer, ReadingAnswerer):
+            return
+        with self.state() as now:
+            latest = now.library.articles(limit=_LATEST, latest=True)
+            texts = ([Passage(chunk, 0.0) for chunk in now.library.stored(one.id)[0]] for one in latest)
+            found = (question for passages in texts for question in islice(self.answerer.proposed(passages), 1))
+            self._suggested = (now.library.mark, tuple(islice(dict.fromkeys(found), _SUGGESTIONS)))
+
+    def suggestions(self) -> tuple[str, ...]:
+        """What ``suggest`` found; nothing where an article was put in, changed or removed since."""
+        mark, found = self._suggested
+        return found if mark == self.library.mark else ()
 
     def close(self) -> None:
         self.index.close()

@@ -200,6 +200,12 @@ form.addEventListener("submit", (event) => {
   ask(question);
 });
 
+start?.addEventListener("click", (event) => {
+  if (!event.target.matches(".proposal") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  ask(event.target.textContent);
+});
+
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {

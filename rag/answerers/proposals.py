@@ -1,4 +1,4 @@
-"""Questions that a text answers, made of its sentences by their form: what can be asked where an answer is declined."""
+"""Questions that a text answers, made of its sentences by their form: what one can ask to begin with, or instead."""
 
 from __future__ import annotations
 
@@ -11,15 +11,47 @@ from rag.words import STOPWORDS
 _NAME = r"[A-Z][\w'’.-]+(?:\s+(?:(?:of|the|and|de|van|von)\s+)*[A-Z][\w'’.-]+)*"
 _THING = rf"The\s+(?:[\w'’-]+\s+){{0,3}}?[\w'’-]+|{_NAME}"
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
-_WHEN = rf"(?:in|on)\s+(?P<answer>(?:\d{{1,2}}\s+)?(?:(?:{_MONTH})\s+)?(?:\d{{1,2}},\s+)?(?:1\d{{3}}|20\d{{2}}))\b"
-_OPENED = re.compile(
-    rf"^(?P<thing>{_THING})\s+(?P<was>was|were)\s+(?P<done>[a-z]+(?:ed|ilt|ung|un|wn|ade|ught|old))\s+{_WHEN}"
+_DATE = rf"(?P<answer>(?:\d{{1,2}}\s+)?(?:(?:{_MONTH})\s+)?(?:\d{{1,2}},\s+)?(?:1\d{{3}}|20\d{{2}}))\b"
+_ABOUT = r"(?:(?:about|around|some|nearly|almost|over|more\s+than)\s+)?"
+_SUM = rf"(?P<answer>{_ABOUT}[$€£]?\d[\d.,]*\s+(?:(?:hundred|thousand|million|billion)\s+)?[a-z]+)"
+_DONE = r"[a-z]+(?:ed|ilt|ung|un|wn|ade|ught|old)"
+_END = r"(?:[,;.]|$)"
+_PLAIN = r"[^,;:()“”\"]"
+_FIRST = dict(
+    pair.split("/")
+    for pair in "paid/pay spent/spend lost/lose earned/earn raised/raise plans/plan wants/want intends/intend "
+    "hopes/hope expects/expect".split()
 )
-_PERSON = re.compile(
-    r"^(?P<answer>(?:[A-Z][\w'’-]+\s+){1,4})(?P<did>[a-z]+ed)\s+(?P<rest>[a-z][^,;:()“”\"]{8,70}?)(?:[,;.]|$)"
-)
-_WHAT = re.compile(
-    rf"^(?P<thing>{_NAME})\s+(?P<is>is|was)\s+(?P<answer>(?:a|an|the)\s+[^,;:()“”\"]{{8,90}}?)(?:[,;.]|$)"
+"""First forms of the verbs that a question needs in that form."""
+_FORMS = tuple(
+    (re.compile(sentence), question)
+    for sentence, question in (
+        (
+            rf"^(?P<thing>{_THING})\s+(?P<was>was|were)\s+(?P<done>{_DONE}(?:\s+[\w'’-]+){{0,6}}?)\s+(?:in|on)\s+{_DATE}",
+            "When {was} {thing} {done}?",
+        ),
+        (
+            rf"^(?P<thing>{_NAME})\s+(?P<did>paid|spent|lost|earned|raised)\s+{_SUM}"
+            rf"\s+(?P<rest>(?:for|on|to|in)\s+[^.;,:()“”\"]{{4,80}}?){_END}",
+            "How much did {thing} {did} {rest}?",
+        ),
+        (rf"^(?P<thing>{_NAME})\s+(?P<was>is|was)\s+worth\s+{_SUM}", "How much {was} {thing} worth?"),
+        (
+            rf"^(?P<thing>{_NAME})\s+(?:now\s+)?(?P<does>plans|wants|intends|hopes|expects)\s+to"
+            rf"\s+(?P<answer>{_PLAIN}{{8,90}}?){_END}",
+            "What does {thing} {does} to do?",
+        ),
+        (
+            rf"^(?P<thing>{_NAME})\s+(?P<was>is|was)\s+(?P<done>{_DONE}|led|built|written|owned)\s+by"
+            rf"\s+(?P<answer>(?:the\s+)?{_NAME})",
+            "Who {was} {thing} {done} by?",
+        ),
+        (rf"^(?P<thing>{_NAME})\s+(?P<was>is|was)\s+(?P<answer>an?\s+{_PLAIN}{{8,90}}?){_END}", "What {was} {thing}?"),
+        (
+            rf"^(?P<answer>(?!The\s)(?:[A-Z][\w'’-]+\s+){{1,4}})(?P<verb>[a-z]+ed)\s+(?P<rest>[a-z]{_PLAIN}{{8,50}}?){_END}",
+            "Who {verb} {rest}?",
+        ),
+    )
 )
 _VAGUE = re.compile(r"^(?:This|Its?|An?|He|She|They|There|That|These|Those)\b")
 
@@ -30,16 +62,15 @@ def proposals(text: str) -> Iterator[tuple[str, str]]:
         sentence = " ".join(span.of(text).split())
         if _VAGUE.match(sentence):
             continue
-        if found := _OPENED.match(sentence):
-            yield f"When {found['was']} {_inside(found['thing'])} {found['done']}?", found["answer"]
-        elif found := _WHAT.match(sentence):
-            yield f"What {found['is']} {found['thing']}?", found["answer"]
-        elif (found := _PERSON.match(sentence)) and not found["answer"].startswith("The "):
-            rest = found["rest"].split()
-            if rest[-1] not in STOPWORDS | {"because"}:
-                yield f"Who {found['did']} {' '.join(rest)}?", found["answer"].strip()
+        for form, question in _FORMS:
+            if found := form.match(sentence):
+                parts = found.groupdict()
+                if not parts.get("rest") or parts["rest"].split()[-1] not in STOPWORDS | {"because"}:
+                    yield question.format_map(_inside(parts)), parts["answer"].strip(" .")
+                break
 
 
-def _inside(thing: str) -> str:
-    """As it stands inside a sentence: "the bridge", but "Norham"."""
-    return thing[0].lower() + thing[1:] if thing.startswith("The ") else thing
+def _inside(parts: dict[str, str]) -> dict[str, str]:
+    """Parts of a sentence as they stand inside a question: "the bridge", but "Norham"; "pay" for "paid"."""
+    made = {name: told[0].lower() + told[1:] if told.startswith("The ") else told for name, told in parts.items()}
+    return made | {name: _FIRST.get(parts[name], parts[name]) for name in parts.keys() & {"did", "does"}}

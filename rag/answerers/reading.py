@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -127,7 +127,7 @@ class ReadingAnswerer:
         if not known:
             sure = max(one.sure for one in asked)
             yield Delta(DECLINED)
-            instead = () if unheard(question, passages) else tuple(self._instead(consulted))
+            instead = () if unheard(question, passages) else tuple(self.proposed(consulted[:_NEAREST]))
             yield Answer(question, "unanswerable", DECLINED, None, (), consulted, sure, instead=instead)
             return
         text = ""
@@ -146,10 +146,10 @@ class ReadingAnswerer:
         sure = min(one.sure for one in known)
         yield Answer(question, status, text, short, tuple(citations), consulted, sure)
 
-    def _instead(self, passages: Sequence[Passage]) -> Iterator[str]:
-        """One question for each of the nearest passages that it answers, as this answerer finds by asking it."""
+    def proposed(self, passages: Iterable[Passage]) -> Iterator[str]:
+        """One question for each of ``passages`` that it answers, as this answerer finds by asking it."""
         seen: set[str] = set()
-        for passage in passages[:_NEAREST]:
+        for passage in passages:
             tried = [one for one in proposals(passage.chunk.text) if one[0] not in seen and names(one[0])]
             for question, answer in tried[:_TRIED]:
                 part = self._ask(question, [passage])

@@ -17,6 +17,21 @@ from rag.answerers.proposals import proposals
             "Mayor Odile Brandt asked residents for patience.",
             [("Who asked residents for patience?", "Mayor Odile Brandt")],
         ),
+        (
+            "The Weir Bridge was opened to carriages in May 1887 by the mayor.",
+            [("When was the Weir Bridge opened to carriages?", "May 1887")],
+        ),
+        (
+            "Norham Mills paid more than 3.6 million crowns for lobbying the council, it is said.",
+            [("How much did Norham Mills pay for lobbying the council?", "more than 3.6 million crowns")],
+        ),
+        (
+            "Norham Mills was worth about 850 million crowns at the time.",
+            [("How much was Norham Mills worth?", "about 850 million crowns")],
+        ),
+        ("The Council plans to close two schools.", [("What does the Council plan to do?", "close two schools")]),
+        ("Norham Mills is run by the Marn Trust.", [("Who is Norham Mills run by?", "the Marn Trust")]),
+        ("The Messenger was the first outlet to publish it.", []),
         ("It was built in 1887. This is a bridge. She asked residents for patience.", []),
         ("Ines Marrow voted against the budget because, in her view, it is poor.", []),
         ("", []),

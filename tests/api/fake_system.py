@@ -89,6 +89,7 @@ class FakeSystem:
         self.script: list[Piece] | None = None
         self.failure: Exception | None = None
         self.reasons: list[str] = []
+        self.suggested: tuple[str, ...] = ()
         self.asked: list[tuple[str, int | None, Where | None, list[Turn]]] = []
         self.models: list[str | None] = []
         self.closed_asks = 0
@@ -165,6 +166,9 @@ class FakeSystem:
     def verify(self, answer: str, claims: Sequence[Claim]) -> tuple[list[Verdict], list[Statement]]:
         verdicts = [check(claim, cast("Reading", self.library)) for claim in claims]
         return verdicts, statements(answer, verdicts)
+
+    def suggestions(self) -> tuple[str, ...]:
+        return self.suggested
 
     def ready(self) -> list[str]:
         return self.reasons
