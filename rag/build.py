@@ -52,6 +52,7 @@ answer and were written to look as if they had (``python -m eval.risk``). Of the
 65 % of those without an answer and 6 % of the others (``make eval``)."""
 _ROUNDING = 1e-3
 _LATEST, _SUGGESTIONS = 16, 3  # articles that are looked at for questions to suggest, and how many are
+_AT_A_GLANCE = 60  # characters of a question to suggest
 _SETTLED = 3.0  # seconds without a change before that
 
 
@@ -271,8 +272,9 @@ class System:
         with self.state() as now:
             latest = now.library.articles(limit=_LATEST, latest=True)
             texts = ([Passage(chunk, 0.0) for chunk in now.library.stored(one.id)[0]] for one in latest)
-            found = (question for passages in texts for question in islice(self.answerer.proposed(passages), 1))
-            self._suggested = (now.library.mark, tuple(islice(dict.fromkeys(found), _SUGGESTIONS)))
+            asked = (one for passages in texts for one in islice(self.answerer.proposed(passages), 1))
+            found = dict.fromkeys(one for one in asked if len(one) <= _AT_A_GLANCE)
+            self._suggested = (now.library.mark, tuple(islice(found, _SUGGESTIONS)))
 
     def suggestions(self) -> tuple[str, ...]:
         """What ``suggest`` found; nothing where an article was put in, changed or removed since."""

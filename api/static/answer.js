@@ -84,7 +84,7 @@ function side(part) {
 
 /** What the conversation added to the question, where it did. */
 function readAs({ question, asked }) {
-  return asked && asked !== question ? el("p", { class: "small asked", dir: "auto" }, `Read as: ${asked}`) : null;
+  return asked && asked !== question ? el("p", { class: "small asked", dir: "auto" }, `Understood as: ${asked}`) : null;
 }
 
 /** The date of the article beside words such as "Saturday morning". */

@@ -107,7 +107,7 @@ def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
                           for one in site.system.script or []]  # fmt: skip
     page = opened()
     ask(page, "When was that?")
-    assert page.inner_text(".asked") == "Read as: When was the first crossing?"
+    assert page.inner_text(".asked") == "Understood as: When was the first crossing?"
 
 
 def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -> None:
