@@ -87,7 +87,7 @@ fit: $(TRAIN) ## fit the weights by which an answer is chosen and declined, to a
 	$(BIN)/python -m rag.training.answerer
 
 reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours, resumable
-	for steps in 9500 19000 28500; do \
+	for steps in 9500 19000 28500 36000; do \
 		ONEDNN_PRIMITIVE_CACHE_CAPACITY=20000 GLIBC_TUNABLES=$(MALLOC) \
 			$(BIN)/python -m rag.training.reader --steps $$steps || exit 1; \
 		cp runs/reader/checkpoint.pt runs/reader/fall-$$steps.pt; \

@@ -13,6 +13,7 @@ _SECOND = re.compile(rf"^(?P<first>.+?),?\s+and\s+(?P<second>(?:(?:in|on|at|by|f
 _ASKS = re.compile(rf"(?:\w+\s+)?{_WH}\b.*\s(?!{_WH}$)\S+$", re.I)
 _NAME = r"(?:the\s+)?[A-Z][\w'’.-]*(?:\s+(?:of\s+(?:the\s+)?)?[A-Z0-9][\w'’.-]*)*"
 _BOTH = re.compile(rf"(?P<one>{_NAME})\s+and\s+(?:of\s+)?(?P<other>{_NAME})")
+_COMPARE = re.compile(r"^compare\s+(?=the\b)", re.I)
 _TOGETHER = re.compile(r"\b(?:between|both|together|relation\w*|differ\w*|agree\w*)\b", re.I)
 
 
@@ -20,7 +21,7 @@ def parts(question: str, texts: Sequence[str]) -> list[str]:
     """The questions in ``question``: itself alone, or two where it joins them with "and".
 
     It does so before a second question word, or between two names that ``texts`` do not join themselves. Where the
-    first names something, the second's "it" is that.
+    first names something, the second's "it" is that. What is to be compared is asked of each.
     """
     whole = question.strip().rstrip("?.! ")
     joined = _SECOND.match(whole)
@@ -29,6 +30,6 @@ def parts(question: str, texts: Sequence[str]) -> list[str]:
         return [first, standalone(second, [Turn("user", first)]) if names(first) else second]
     both = _BOTH.search(whole)
     if both and not _TOGETHER.search(whole) and not any(both.group() in text for text in texts):
-        before, after = whole[: both.start()], whole[both.end() :]
+        before, after = _COMPARE.sub("What are ", whole[: both.start()]), whole[both.end() :]
         return [f"{before}{name}{after}?" for name in (both["one"], both["other"])]
     return [question]

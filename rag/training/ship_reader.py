@@ -26,7 +26,7 @@ _MINILM = Path(__file__).parents[1] / "models" / "minilm"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    falls = [Path(f"runs/reader/fall-{steps}.pt") for steps in (9500, 19000, 28500)]
+    falls = [Path(f"runs/reader/fall-{steps}.pt") for steps in (9500, 19000, 28500, 36000)]
     parser.add_argument("--checkpoint", type=Path, nargs="+", default=falls)
     parser.add_argument("--out", type=Path, default=Path("rag/models/reader"))
     parser.add_argument(

@@ -18,7 +18,7 @@ from rag.answerers.parts import parts
         ),
         (
             "Compare the death tolls of Krakatoa and Mount St. Helens.",
-            ["Compare the death tolls of Krakatoa?", "Compare the death tolls of Mount St. Helens?"],
+            ["What are the death tolls of Krakatoa?", "What are the death tolls of Mount St. Helens?"],
         ),
         ("Who is Odile Brandt and when was she elected?", ["Who is Odile Brandt?", "When was Odile Brandt elected?"]),
         ("Who was he, and in which year was he born?", ["Who was he?", "In which year was he born?"]),
