@@ -84,7 +84,7 @@ def home_page(articles: int, some: Sequence[Article], questions: Sequence[str], 
         el("li", el("a", one, href=f"/?{urlencode({'q': one})}", class_="proposal", dir="auto")) for one in questions
     ]
     more = [
-        el("h2", "Some of them"),
+        el("h2", "The latest articles"),
         el("ul", *(el("li", _title(article)) for article in named), class_="plain"),
         el("p", el("a", "All articles, and a place to put in your own", href="/articles"), class_="small"),
     ]
@@ -263,7 +263,8 @@ def _history(article: Article, revisions: Sequence[Article]) -> list[str]:
         return []
     rows = []
     for n, one in enumerate(revisions):
-        name = f"Revision {len(revisions) - n}" + (", the current one" if n == 0 else "")
+        day = f" of {one.published_at[:10]}" if one.published_at else ""
+        name = f"Revision {len(revisions) - n}{day}" + (", the current one" if n == 0 else "")
         here = one.revision == article.revision
         place = el("strong", name) if here else el("a", name, href=_article_link(one.id, one.revision))
         before = revisions[n + 1] if n + 1 < len(revisions) else None
@@ -275,8 +276,9 @@ def _history(article: Article, revisions: Sequence[Article]) -> list[str]:
 def changes_page(old: Article, new: Article) -> Markup:
     """What ``new`` says otherwise than ``old``: sentences taken out and put in, the rest folded away."""
     parts: list[str] = []
-    if old.title != new.title:
-        parts.append(el("p", el("del", old.title), " ", el("ins", new.title), dir="auto"))
+    for before, after in ((old.title, new.title), *zip(_details(old)[:1], _details(new)[:1], strict=True)):
+        if before != after:
+            parts.append(el("p", *_changed([before], [after]), dir="auto"))
     mine, theirs = _pieces(old.text), _pieces(new.text)
     for kind, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
         if kind == "equal":

@@ -68,7 +68,8 @@ def main() -> None:
         Console().print_json(json.dumps(told))
         return
     Console().print(
-        f"Asked for a risk of {given.risk:.1%}: within the stated bound on {kept.held / kept.splits:.1%} of {kept.splits} other halves\n"
+        f"Asked for a risk of {given.risk:.1%}: within the stated bound on {kept.held / kept.splits:.1%} of "
+        f"{kept.splits} other halves\n"
         f"  (measured {kept.measured:.1%} on average, stated {kept.stated:.1%}; {kept.answered:.1%} answered).\n"
         f"Calibration error {kept.calibration_error:.3f} over all questions.\n"
         f"Every second article, {rest.questions} questions: calibration error {rest.calibration_error:.3f}; right: "

@@ -273,8 +273,8 @@ class System:
             latest = now.library.articles(limit=_LATEST, latest=True)
             texts = ([Passage(chunk, 0.0) for chunk in now.library.stored(one.id)[0]] for one in latest)
             asked = (one for passages in texts for one in islice(self.answerer.proposed(passages), 1))
-            found = dict.fromkeys(one for one in asked if len(one) <= _AT_A_GLANCE)
-            self._suggested = (now.library.mark, tuple(islice(found, _SUGGESTIONS)))
+            found = sorted(dict.fromkeys(asked), key=lambda one: (one.startswith("What is"), len(one) > _AT_A_GLANCE))
+            self._suggested = (now.library.mark, tuple(found[:_SUGGESTIONS]))
 
     def suggestions(self) -> tuple[str, ...]:
         """What ``suggest`` found; nothing where an article was put in, changed or removed since."""

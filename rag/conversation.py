@@ -35,17 +35,24 @@ _LEAD = re.compile(r"^(?:and|but|so|ok(?:ay)?|well|also|then|now|oh|hm+|alright|
 _ABOUT = re.compile(r"^(?:and\s+)?(?:what|how)\s+about\s+(.+)$", re.I)
 _MEANT = re.compile(r"^(?:(?:no|nope|sorry|actually|wait)\s*[,.!:]\s*)?(?:(?:i\s+meant?|rather)[,:\s]+)?(.+)$", re.I)
 _KIND = r"(?:what|which)\s+(?:year|month|date|day|century|time|country|city|town|state|place)"
+_AUXILIARY = r"(?:is|are|was|were|be|been|has|have|had|do|does|did|can|could|will|would|shall|should|may|might|must)"
 _BEFORE = r"(?:(?:since|until|from|to|by|for|with|in|on|at)\s+)?"
 _BARE = re.compile(rf"^{_BEFORE}(?:{_KIND}|{_WH})(?:\s+(?:exactly|not|else|so|then|there))?$", re.I)
+_WHY = re.compile(
+    r"^why\s+(?:did|does|do|would|has|have)\s+(?:he|she|they|it)\s+(?:do|done)\s+(?:that|this|so|it)$", re.I
+)
+_DOER = re.compile(rf"^(?:by\s+)?who\s+(?!{_AUXILIARY}\b)(?P<did>[a-z]+\b.*)$", re.I)
+_WHO_IS = re.compile(rf"^(?i:who\s+(?:is|was|are|were))\s+{_NAME.pattern}$")
 _SAID = re.compile(r"^who\s+(?:said|says|told|claimed|reported|wrote)\s+(?:that|this|so|it)$", re.I)
 _ASKS = re.compile(rf"^{_BEFORE}{_WH}\b", re.I)
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|can|could|will|would|shall|should|may|might|must)\b", re.I
-)
+_VERB = re.compile(rf"\b{_AUXILIARY}\b", re.I)
 _ORDERS = frozenset("tell give list name describe explain compare show summarise summarize".split())
 _FIRST_WORDS = _ORDERS | frozenset(
     "who whom whose what when where which why how is are was were do does did has have had can could will would should "
-    "and but so in on at for from by to with after before between during a an the".split()
+    "and but so in on at for from by to with after before between during until a an the "
+    "he she they it his her their its this that these those there here nobody nothing everybody everyone someone none "
+    "one two three four five six seven eight nine ten many most some several few all both each another others more "
+    "less".split()
 )
 
 
@@ -97,7 +104,12 @@ def _resolved(question: str, before: str, answered: str, told: Sequence[str]) ->
     earlier = before.rstrip("?.! ")
     if _SAID.match(asked):
         return f"Who said that {_sentence(answered)}?" if answered else f"Who said {earlier}?"
+    if _WHY.match(asked):
+        asked = "why"
     if _BARE.match(asked):
+        doer = _DOER.match(earlier) if asked.casefold() == "why" else None
+        if doer and (who := names(_sentence(answered))):
+            return f"{asked} {who[0]} {doer['did']}?"
         degree = _DEGREE.match(earlier) if asked.casefold().startswith("why") else None
         return f"{asked} {_without_asking(earlier)}{f' so {degree[1].lower()}' if degree else ''}?"
     correction = _MEANT.match(asked)
@@ -170,7 +182,7 @@ def _subjects(before: str, answered: str, told: Sequence[str]) -> tuple[str, str
     """
     asked = _about(before) or _topics(before, told)
     new = [name for name in names(_sentence(answered)) if name not in told]
-    who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I)
+    who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I) and not _WHO_IS.match(before.rstrip("?.! "))
     things = [match.group() for match in _THE.finditer(before)]
     thing = asked[-1] if asked else told[-1] if told else things[0] if things else new[0] if new else ""
     often = max(
@@ -178,7 +190,8 @@ def _subjects(before: str, answered: str, told: Sequence[str]) -> tuple[str, str
         key=lambda name: (told.count(name), told.index(name) * -1),
         default="",
     )
-    return (new[0] if who and new else often) or thing, thing
+    named = asked[-1] if asked and _WHO_IS.match(before.rstrip("?.! ")) else ""
+    return named or (new[0] if who and new else often) or thing, thing
 
 
 def _about(question: str) -> list[str]:

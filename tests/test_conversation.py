@@ -119,3 +119,34 @@ def test_the_follow_ups_of_the_set_name_their_subject() -> None:
 )
 def test_small_talk(text: str, kind: str | None) -> None:
     assert small_talk(text) == kind
+
+
+@pytest.mark.parametrize(
+    ("before", "answered", "asked", "expected"),
+    [
+        ("Who was David Johnston?", "One of them was David Johnston.", "Where was he?", "Where was David Johnston?"),
+        (
+            "Who is the mayor of Norham?",
+            "Mayor Odile Brandt asked for patience.",
+            "What did she say?",
+            "What did Mayor Odile Brandt say?",
+        ),
+        (
+            "Who led the campaign against mosquitoes?",
+            "Until it ended, the doctor William Gorgas led a campaign.",
+            "why?",
+            "why William Gorgas led the campaign against mosquitoes?",
+        ),
+        (
+            "Who voted against the budget?",
+            "Councillor Ines Marrow voted against it.",
+            "and why did she do that?",
+            "why Councillor Ines Marrow voted against the budget?",
+        ),
+        ("What did the council close?", "It closed the bridge.", "Why did they do that?", "why did the council close?"),
+        ("Who built the lock?", "Nobody did.", "why?", "why built the lock?"),
+    ],
+)
+def test_who_did_it_is_whom_one_goes_on_about(before: str, answered: str, asked: str, expected: str) -> None:
+    history = [Turn("user", before), Turn("assistant", answered)]
+    assert standalone(asked, history) == expected

@@ -92,8 +92,9 @@ function showKept() {
     const { body } = turnOf(answer.question);
     show(body, answer);
     for (const { article_id: id } of answer.citations) if (!current.has(id)) current.set(id, newest(id));
-    Promise.all(answer.citations.map(async (one) => (await current.get(one.article_id)) === one.revision)).then((same) => {
-      if (!same.every(Boolean)) body.prepend(el("p", { class: "note" }, "An article quoted here has been changed or removed since. ", el("button", { class: "second", click: () => ask(answer.question) }, "Ask again")));
+    Promise.all(answer.citations.map(async (one) => [one.revision, await current.get(one.article_id)])).then((known) => {
+      const became = known.some(([, now]) => now === null) ? "removed" : "changed";
+      if (known.some(([then, now]) => then !== now)) body.prepend(el("p", { class: "note" }, `An article quoted here has been ${became} since. `, el("button", { class: "second", click: () => ask(answer.question) }, "Ask again")));
     }, () => null);
   }
 }

@@ -3,10 +3,13 @@ import { articleUrl, call, day, pieces, sureness, Trouble, unitOf } from "./dom.
 
 const AROUND = 32;
 
+/** The question as it stands alone: whoever gets the answer has not seen the conversation. */
+const alone = ({ asked, question }) => asked || question;
+
 /** A link that holds the answer's words, and of each citation only where it stands: the quote is read there anew. */
 export function linkOf(answer) {
   const told = {
-    q: answer.question, t: answer.text, s: answer.short, u: answer.status, p: answer.confidence, m: answer.model,
+    q: alone(answer), t: answer.text, s: answer.short, u: answer.status, p: answer.confidence, m: answer.model,
     c: answer.citations.map((one) => [
       one.article_id, one.revision, one.start_char_index, one.end_char_index, one.answer_start, one.answer_end,
     ]),
@@ -111,7 +114,7 @@ function told(answer, mark, end) {
 
 export function asText(answer) {
   const notes = answer.citations.map((one) => `[${one.number}] “${one.cited_text}” ${placeOf(one)}\n    ${linkTo(one)}`);
-  return [answer.question, "", told(answer, (n) => ` [${n}]`, "\n"), "", ...notes].join("\n");
+  return [alone(answer), "", told(answer, (n) => ` [${n}]`, "\n"), "", ...notes].join("\n");
 }
 
 /** Characters that Markdown would take for marks stand behind a backslash. */
@@ -121,5 +124,5 @@ export function asMarkdown(answer) {
   const body = told(answer, (n) => `\u0000${n}\u0000`, "\n\n");
   const text = plain(body).replace(/\u0000(\d+)\u0000/g, "[^$1]");
   const notes = answer.citations.map((one) => `[^${one.number}]: “${plain(one.cited_text).replace(/\n+/g, " ")}” [${plain(placeOf(one))}](${linkTo(one)})`);
-  return [`**${plain(answer.question)}**`, "", text, "", ...notes].join("\n");
+  return [`**${plain(alone(answer))}**`, "", text, "", ...notes].join("\n");
 }

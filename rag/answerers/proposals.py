@@ -17,12 +17,12 @@ _SUM = rf"(?P<answer>{_ABOUT}[$€£]?\d[\d.,]*\s+(?:(?:hundred|thousand|million
 _DONE = r"[a-z]+(?:ed|ilt|ung|un|wn|ade|ught|old)"
 _END = r"(?:[,;.]|$)"
 _PLAIN = r"[^,;:()“”\"]"
-_FIRST = dict(
+_ASKED = dict(
     pair.split("/")
     for pair in "paid/pay spent/spend lost/lose earned/earn raised/raise plans/plan wants/want intends/intend "
-    "hopes/hope expects/expect".split()
+    "hopes/hope expects/expect run/runs led/leads owned/owns made/makes".split()
 )
-"""First forms of the verbs that a question needs in that form."""
+"""The forms that a question needs of verbs."""
 _FORMS = tuple(
     (re.compile(sentence), question)
     for sentence, question in (
@@ -42,9 +42,12 @@ _FORMS = tuple(
             "What does {thing} {does} to do?",
         ),
         (
-            rf"^(?P<thing>{_NAME})\s+(?P<was>is|was)\s+(?P<done>{_DONE}|led|built|written|owned)\s+by"
-            rf"\s+(?P<answer>(?:the\s+)?{_NAME})",
-            "Who {was} {thing} {done} by?",
+            rf"^(?P<thing>{_NAME})\s+is\s+(?P<does>run|led|owned|made)\s+by\s+(?P<answer>(?:the\s+)?{_NAME})",
+            "Who {does} {thing}?",
+        ),
+        (
+            rf"^(?P<thing>{_NAME})\s+was\s+(?P<done>[a-z]+ed|built|made|led)\s+by\s+(?P<answer>(?:the\s+)?{_NAME})",
+            "Who {done} {thing}?",
         ),
         (rf"^(?P<thing>{_NAME})\s+(?P<was>is|was)\s+(?P<answer>an?\s+{_PLAIN}{{8,90}}?){_END}", "What {was} {thing}?"),
         (
@@ -73,4 +76,4 @@ def proposals(text: str) -> Iterator[tuple[str, str]]:
 def _inside(parts: dict[str, str]) -> dict[str, str]:
     """Parts of a sentence as they stand inside a question: "the bridge", but "Norham"; "pay" for "paid"."""
     made = {name: told[0].lower() + told[1:] if told.startswith("The ") else told for name, told in parts.items()}
-    return made | {name: _FIRST.get(parts[name], parts[name]) for name in parts.keys() & {"did", "does"}}
+    return made | {name: _ASKED.get(parts[name], parts[name]) for name in parts.keys() & {"did", "does"}}
