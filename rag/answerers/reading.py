@@ -33,6 +33,7 @@ among them: questions that have no answer have them too, and with them it genera
 _READ = tuple(FEATURES.index(name) for name in ("span", "holds", "alone", "alone_holds"))
 _BEHIND = FEATURES.index("behind")
 _ABOUT = FEATURES.index("passage")
+_LEAD = SURENESS.index("lead")
 
 _CERTAIN = 1e-3  # of the probability, which the others have at the least
 _AGREEING = 2  # further articles that are cited for the same
@@ -74,12 +75,17 @@ def rank(found: Sequence[Candidate], weights: Matrix | None = None) -> Ranked:
     odds = [float(one.row @ by) for one in ranked]
     if not ranked:
         return Ranked([], [], np.zeros(len(SURENESS), np.float32))
-    same = [one is ranked[0] or agree(one.text, ranked[0].text) for one in ranked]
-    likely = np.exp(np.array(odds) - odds[0])
     first = ranked[0].row
-    share = likely[same].sum() / likely.sum()
-    lead = math.log(share / (1 - share + _CERTAIN))
-    return Ranked(ranked, odds, np.array([first[list(_READ)].sum(), first[_BEHIND], lead], np.float32))
+    row = [first[list(_READ)].sum(), first[_BEHIND], _lead(ranked, odds, ranked[:1])]
+    return Ranked(ranked, odds, np.array(row, np.float32))
+
+
+def _lead(found: Sequence[Candidate], odds: Sequence[float], told: Sequence[Candidate]) -> float:
+    """The log-odds of the probability of those ``told``, with all that say the same as one of them."""
+    likely = np.exp(np.array(odds) - odds[0])
+    same = [any(one is side or agree(one.text, side.text) for side in told) for one in found]
+    share = float(likely[same].sum() / likely.sum())
+    return math.log(share / (1 - share + _CERTAIN))
 
 
 def confidence(row: Matrix, *, unheard: bool = False) -> float:
@@ -162,17 +168,19 @@ class ReadingAnswerer:
         ranked = rank(candidates(question, passages, self._reader))
         if not ranked.found:
             return _Part(ranked, (), None, 0.0)
-        first, sure = ranked.found[0], confidence(ranked.row, unheard=unheard(question, passages))
+        first, strange = ranked.found[0], unheard(question, passages)
         if asks_why(question):
+            sure = confidence(ranked.row, unheard=strange)
             told = with_reason(question, first.sentences, passages[first.passage])
             if active(told_by(replace(first, sentences=told), passages)):
                 told = first.sentences
             short = hedged(first, passages) if told == first.sentences else None
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
-        if right := _correction(question, ranked, passages):
-            return _Part(ranked, (right, first), hedged(right, passages), sure)
-        sides = _newest_first((first, *_rivals(question, ranked, passages)), passages)
-        return _Part(ranked, sides, hedged(sides[0], passages), sure)
+        right = _correction(question, ranked, passages)
+        sides = (right, first) if right else _newest_first((first, *_rivals(question, ranked, passages)), passages)
+        row = ranked.row.copy()
+        row[_LEAD] = _lead(ranked.found, ranked.odds, sides)  # all of them are told
+        return _Part(ranked, sides, hedged(sides[0], passages), confidence(row, unheard=strange))
 
 
 class _Part(NamedTuple):

@@ -17,7 +17,7 @@ from rag.answerers.reading import SURENESS, ReadingAnswerer, agree
 from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
 
 CHOICE = {"span": 0.5, "holds": 0.5, "context": 1.0, "retrieval": 1.5, "behind": -4.5, "lacks_time": -0.5}
-SURE = {"read": 0.2, "behind": -1.0, "share": 2.0, "intercept": -1.5}
+SURE = {"read": 0.2, "behind": -1.0, "lead": 0.2, "intercept": -1.5}
 """Weights of the tests: those that ship are fitted anew with each reader, and judged by the evaluation suite."""
 
 BRIDGE = "The Ardent Bridge was opened on 4 May 1931 by Queen Maud. It has 1,200 rivets. It carries trains."
@@ -173,6 +173,8 @@ def test_articles_that_contradict_each_other_are_both_told() -> None:
     assert answer.status == "conflicting"
     assert [c.article_id for c in answer.citations] == ["a", "b"]
     assert answer.text == f"{BRIDGE[:57]} {DISAGREES[:63]}"
+    _, undisputed = ask("When was the Ardent Bridge opened?", {"4 May 1931": 5.0}, passage(BRIDGE))
+    assert answer.confidence == pytest.approx(undisputed.confidence, abs=0.01)  # both are told, and one is right
 
 
 def test_each_value_is_told_the_latest_article_first_where_all_have_dates() -> None:
