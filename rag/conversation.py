@@ -58,6 +58,7 @@ _FIRST_WORDS = _ORDERS | frozenset(
 
 _OF_ONESELF = re.compile(r"\b(?:I|me|my)\b")  # "How do I …" asks of no article's subject
 _BESIDE = re.compile(r"\b(?:in|at|near|from|by)\s$", re.I)
+_TOLD = re.compile(r"\babout\s$", re.I)  # "What did Norham say about it?": of something else
 _HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
 _GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings)(?: there)?", re.I)
@@ -159,8 +160,8 @@ def _with_subject(question: str, person: str, thing: str) -> str:
     """Pronouns replaced by what they stand for; a question that names nothing is told its subject at the end."""
     for pattern, subject in ((_PERSON, person), (_THING, thing), (_THERE, thing)):
         match = pattern.search(question)
-        if match and subject and not names(question[: match.start()]):
-            before, after = question[: match.start()], question[match.end() :]
+        before, after = (question[: match.start()], question[match.end() :]) if match else ("", "")
+        if match and subject and (not names(before) or _TOLD.search(before)):
             put = f"{subject}'s" if match[1].casefold() in _POSSESSIVE and _owns(question, match) else subject
             if pattern is _THERE and not re.search(r"\b(?:in|at|from|to|near)\s*$", before):
                 put = f"in {put}"

@@ -145,6 +145,12 @@ def test_small_talk(text: str, kind: str | None) -> None:
         ),
         ("What did the council close?", "It closed the bridge.", "Why did they do that?", "why did the council close?"),
         ("Who built the lock?", "Nobody did.", "why?", "why built the lock?"),
+        (
+            "What did Rekognition match?",
+            "It matched 28.",
+            "What did Amazon say about it?",
+            "What did Amazon say about Rekognition?",
+        ),
     ],
 )
 def test_who_did_it_is_whom_one_goes_on_about(before: str, answered: str, asked: str, expected: str) -> None:
