@@ -34,7 +34,12 @@ function follow(event, place, from) {
   openArticle(place, from);
 }
 
-const marked = ({ text, cited }) => [text, ...(cited.length ? [el("sup", {}, ...cited.map(mark))] : [])];
+/** A piece of an answer with its marks, which stay on the line of its last word. */
+function marked({ text, cited }) {
+  if (!cited.length) return [text];
+  const last = text.match(/(?<=\s)\S{1,24}$/u)?.[0] ?? "";
+  return [text.slice(0, text.length - last.length), el("span", { class: "last" }, last, el("sup", {}, ...cited.map(mark)))];
+}
 
 /** Shows an answer while it comes; what `drawAnswer` makes takes its place. */
 export function streamed(body) {

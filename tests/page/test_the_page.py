@@ -502,7 +502,7 @@ def test_an_empty_library_says_what_to_do(opened: Open, site: Site) -> None:
     assert f"{site.url}/api/articles" in page.inner_text(".empty")
     page.fill("#q", "When?")
     page.press("#q", "Enter")
-    assert "There are no articles yet" in page.inner_text(".turn .answer")
+    expect(page.locator(".turn .answer")).to_contain_text("There are no articles yet")
     page.click("text=Put some in")
     page.wait_for_selector("#files")
     assert "There are no articles yet" in page.inner_text("#list")
