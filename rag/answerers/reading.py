@@ -40,6 +40,7 @@ _AGREEING = 2  # further articles that are cited for the same
 _SINGLE = ("number", "time")  # what has one value, so that two articles may contradict each other
 _FURTHER = 2  # values that are told beside the first
 _RIVAL = 1.8  # log-odds that a contradicting value may be less likely than the best
+_THIRD = 3.0  # and another, where one contradicts it already
 _NEAREST = 4  # passages for which a question is proposed where nothing is answered
 _TRIED = 2  # proposals tried for each
 _UNHEARD = 1.5
@@ -286,7 +287,7 @@ def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[
         return []
     sides = [first]
     for one, odds in zip(ranked.found, ranked.odds, strict=True):
-        if odds < ranked.odds[0] - _RIVAL or len(sides) > _FURTHER:
+        if odds < ranked.odds[0] - (_RIVAL if len(sides) == 1 else _THIRD) or len(sides) > _FURTHER:
             break
         other = passages[one.passage].chunk.article_id not in {passages[s.passage].chunk.article_id for s in sides}
         sure = one.row[0] > 0 and one.row[1] > 0 and (asked or one.row[_ABOUT] >= first.row[_ABOUT])

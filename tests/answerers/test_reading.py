@@ -185,7 +185,7 @@ def test_each_value_is_told_the_latest_article_first_where_all_have_dates() -> N
         "d": ("The repair used 4.2 million bricks.", "2019-04-01"),
         "e": ("The cost rose from 3.2 million to 4.4 million crowns.", "2018-09-04"),
     }
-    odds = {"3.2 million": 5.0, "4.1 million": 5.1, "4.3 million": 4.9, "4.2 million": 4.8}
+    odds = {"3.2 million": 3.2, "4.1 million": 5.1, "4.3 million": 4.9, "4.2 million": 3.0}
     found = [passage(text, name) for name, (text, _) in said.items()]
     dated = [replace(p, chunk=replace(p.chunk, published_at=said[p.chunk.article_id][1])) for p in found]
     for question in ("How much did the repair cost?", "What was the final cost of the repair?"):
@@ -193,7 +193,7 @@ def test_each_value_is_told_the_latest_article_first_where_all_have_dates() -> N
         assert (answer.status, answer.short) == ("conflicting", "4.3 million")
         assert [c.article_id for c in answer.citations] == ["c", "a", "b"]
     _, answer = ask("How much did the repair cost?", odds, *dated[:1], *found[1:])
-    assert [c.article_id for c in answer.citations] == ["a", "b", "c"]
+    assert [c.article_id for c in answer.citations] == ["a", "c", "b"]
 
 
 CORRECTION = (
