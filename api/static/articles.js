@@ -41,8 +41,9 @@ function tell(name, outcome, reason = "", one = {}) {
 async function put(name, options) {
   try {
     const { results } = await (await call("/api/articles", { method: "POST", ...options })).json();
+    const alone = results.length === 1 && results[0].outcome === "added" && options.body instanceof FormData;
+    if (alone && (await joined(name, results[0].id).catch(() => false))) return 1; // where it failed both stay
     for (const one of results) tell(results.length > 1 ? one.source : name, one.outcome, one.reason ?? "", one);
-    if (results.length === 1 && results[0].outcome === "added" && options.body instanceof FormData) await joined(name, results[0].id).catch(() => null); // then both stay
     return results.filter((one) => one.outcome !== "refused").length;
   } catch (error) {
     if (error.results?.length > 1) for (const one of error.results) tell(one.source, one.outcome, one.reason ?? "");
@@ -174,7 +175,7 @@ async function namesake(name) {
   return answer && (await call(articleUrl(answer.id))).json();
 }
 
-/** A file just put in, made a new revision of the article that has its title where that is what it was meant to be. */
+/** A file just put in, made a new revision of the article that has its title where that is what it was meant to be: whether it was. */
 async function joined(name, id) {
   const made = await (await call(articleUrl(id))).json();
   const same = revised ?? (await titled(made.title, id));
@@ -182,15 +183,14 @@ async function joined(name, id) {
     ["Make this its new revision", same],
     ["Keep both articles", null],
   ])));
-  if (!old) return;
+  if (!old) return false;
   const { url, published_at, publisher, language, title, text, metadata } = made;
   const given = Object.fromEntries(Object.entries({ url, published_at, publisher, language }).filter(([, value]) => value));
   const article = { ...keptOf(await (await call(articleUrl(old.id))).json()), ...given, title, text, metadata };
-  const own = told.lastChild;
-  if (!(await put(name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) }))) return;
+  if (!(await put(name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) }))) return false;
   if (id !== old.id) await call(articleUrl(id), { method: "DELETE" });
-  own.remove();
   if (revised) emptied();
+  return true;
 }
 
 function choose(question, told, ways) {
