@@ -274,9 +274,9 @@ def _history(article: Article, revisions: Sequence[Article]) -> list[str]:
 
 
 def changes_page(old: Article, new: Article) -> Markup:
-    """What ``new`` says otherwise than ``old``: sentences taken out and put in, the rest folded away."""
+    """What ``new`` says otherwise than ``old``: title, publisher and date, then sentences; the rest folded away."""
     parts: list[str] = []
-    for before, after in ((old.title, new.title), *zip(_details(old)[:1], _details(new)[:1], strict=True)):
+    for before, after in ((old.title, new.title), (_details(old)[0], _details(new)[0])):
         if before != after:
             parts.append(el("p", *_changed([before], [after]), dir="auto"))
     mine, theirs = _pieces(old.text), _pieces(new.text)

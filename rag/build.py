@@ -52,7 +52,8 @@ answer and were written to look as if they had (``python -m eval.risk``). Of the
 67 % of those without an answer and 5 % of the others (``make eval``)."""
 _ROUNDING = 1e-3
 _LATEST, _SUGGESTIONS = 16, 3  # articles that are looked at for questions to suggest, and how many are
-_AT_A_GLANCE = 60  # characters of a question to suggest
+_BEGINNING = 8  # chunks of each
+_AT_A_GLANCE = 60  # characters; longer questions are suggested only where there are no others
 _SETTLED = 3.0  # seconds without a change before that
 
 
@@ -271,7 +272,7 @@ class System:
             return
         with self.state() as now:
             latest = now.library.articles(limit=_LATEST, latest=True)
-            texts = ([Passage(chunk, 0.0) for chunk in now.library.stored(one.id)[0]] for one in latest)
+            texts = ([Passage(chunk, 0.0) for chunk in now.library.stored(one.id)[0][:_BEGINNING]] for one in latest)
             asked = (one for passages in texts for one in islice(self.answerer.proposed(passages), 1))
             found = sorted(dict.fromkeys(asked), key=lambda one: (one.startswith("What is"), len(one) > _AT_A_GLANCE))
             self._suggested = (now.library.mark, tuple(found[:_SUGGESTIONS]))
