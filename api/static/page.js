@@ -13,6 +13,7 @@ const start = document.getElementById("start");
 const log = el("section", { id: "log", "aria-live": "polite", "aria-label": "Conversation" });
 const banner = el("p", { id: "banner", class: "note", role: "status", hidden: true });
 const KEPT = "quotewell.conversation"; // of this tab, so that a reload loses nothing
+const BEFORE = "quotewell.before"; // the conversation before it
 const empty = start?.classList.contains("empty") ?? false;
 const turns = [];
 let under = null; // the request that is answered now
@@ -29,10 +30,23 @@ function talking() {
 }
 
 function anew() {
-  try {
-    sessionStorage.removeItem(KEPT);
-  } catch { /* not allowed: then there is none */ }
+  moveKept(KEPT, BEFORE);
   location.assign("/");
+}
+
+function moveKept(from, to) {
+  try {
+    const talk = sessionStorage.getItem(from);
+    sessionStorage.removeItem(from);
+    if (talk) sessionStorage.setItem(to, talk);
+  } catch { /* not allowed: then there is none */ }
+}
+
+/** A way back on the start page to the conversation before the one that is to begin. */
+function offerBefore() {
+  if (!start || !kept(BEFORE).length) return;
+  const back = el("button", { class: "second", click: () => { moveKept(BEFORE, KEPT); location.assign("/"); } }, "Back to the last conversation");
+  start.append(el("p", {}, back));
 }
 
 function history() {
@@ -77,9 +91,9 @@ function asking() {
 }
 
 /** The conversation of this tab before it was reloaded. */
-function kept() {
+function kept(which = KEPT) {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+    return JSON.parse(sessionStorage.getItem(which)) ?? [];
   } catch {
     return [];
   }
@@ -237,6 +251,7 @@ else if (given) {
   }
 } else {
   showKept();
+  if (!turns.length) offerBefore();
   log.lastChild?.scrollIntoView({ block: "start" });
   typeOn();
 }

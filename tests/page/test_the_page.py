@@ -128,6 +128,18 @@ def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -
     assert page.locator(".turn").count() == 0
 
 
+def test_from_a_new_conversation_one_comes_back_to_the_last(opened: Open) -> None:
+    page = opened()
+    assert page.locator("text=Back to the last conversation").count() == 0
+    ask(page, "When was the first crossing?")
+    page.click("text=New conversation")
+    page.click("text=Back to the last conversation")
+    page.wait_for_selector(".turn .quotes")
+    assert page.locator(".question").all_inner_texts() == ["When was the first crossing?"]
+    page.reload()
+    assert page.locator(".turn").count() == 1
+
+
 def test_the_field_grows_with_the_question(opened: Open) -> None:
     page = opened()
     height = page.locator("#q").bounding_box()["height"]
