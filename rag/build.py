@@ -74,8 +74,10 @@ def build(settings: Settings) -> System:
     calibration = load_calibration(settings.home, name)
     fitted = calibration.threshold if calibration else THRESHOLD
     threshold = settings.threshold if settings.threshold is not None else fitted
-    answerer = (
-        ReadingAnswerer(reader, threshold=threshold) if reader else ExtractiveAnswerer(builtin, threshold=threshold)
+    answerer: Answerer = (
+        ReadingAnswerer(reader, builtin, threshold=threshold)
+        if reader
+        else ExtractiveAnswerer(builtin, threshold=threshold)
     )
     return System(
         settings=settings,

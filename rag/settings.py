@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     embedder: str = Field("builtin", description='"builtin", or a sentence-transformers id or folder')
     reader: str = Field("builtin", description='"builtin", "none", or a question-answering model\'s id or folder')
     threads: int = Field(2, ge=1, le=64, description="CPU threads of the models")
-    passages: int = Field(8, ge=1, le=50, description="passages retrieved for an answer")
+    passages: int = Field(12, ge=1, le=50, description="passages retrieved for an answer")
     threshold: float | None = Field(
         None, ge=0, le=1, description="confidence under which an answer is declined, instead of the fitted one"
     )

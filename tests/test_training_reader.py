@@ -29,7 +29,6 @@ from rag.training.negatives import (
     opposite,
     removed,
     renamed,
-    retyped,
     reworded,
     sister,
     swapped,
@@ -219,30 +218,6 @@ def test_who_did_it_to_whom_is_turned(question: str, expected: str | None) -> No
     made = turned(Example(question, PASSAGE, (Span(0, 3),)), random.Random(0))
     assert (made.question if made else None) == expected
     assert made is None or made.answers == ()
-
-
-@pytest.mark.parametrize(
-    ("question", "wanted", "never"),
-    [
-        ("Which river runs through the town?", "city", "ocean"),
-        ("Who built the bridge?", "Which company built the bridge?", "Which person built the bridge?"),
-        ("How many people were saved?", "How many ships were saved?", "How many women were saved?"),
-        ("Who was the mayor of the town?", "wife", "leader"),
-        ("How tall was the tower?", "How old was the tower?", "How high was the tower?"),
-        ("Why did it fall?", None, None),
-    ],
-)
-def test_what_is_asked_for_is_of_another_kind(question: str, wanted: str | None, never: str | None) -> None:
-    example = Example(question, "The passage tells of nothing else.", (Span(0, 3),))
-    made = {one.question for n in range(400) if (one := retyped(example, random.Random(n)))}
-    assert any(wanted in one for one in made) if wanted else not made
-    assert not any(never in one for one in made if never)
-
-
-def test_what_the_passage_speaks_of_is_not_asked_for() -> None:
-    example = Example("Who built the bridge?", "Anna of the company built the bridge.", (Span(0, 4),))
-    made = {one.question for n in range(200) if (one := retyped(example, random.Random(n)))}
-    assert made and not any("company" in one for one in made)
 
 
 def test_crossed_names_stand_in_each_other_s_place() -> None:

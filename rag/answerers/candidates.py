@@ -12,7 +12,7 @@ import numpy as np
 from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import Asked, begins_with_number, of_form, of_words, stemmed, take_apart
 from rag.chunks import sentences
-from rag.types import Finding, Matrix, Passage, Span, SpanReader
+from rag.types import Embedder, Finding, Matrix, Passage, Span, SpanReader
 from rag.words import stems, words
 
 FEATURES = (
@@ -22,6 +22,8 @@ FEATURES = (
     "agreed",  # the best "span" of the same answer in another article, 0 where there is none
     "alone",  # "span" where its sentences are read by themselves
     "alone_holds",  # and "holds"
+    # of the embedder
+    "near",  # cosine of the question and those sentences with the one before, under their headline
     # of words, weighed by rarity among the passages
     "context",  # share of the question's words that stand in the sentence, the one before it or the headline
     "passage",  # the same for the whole passage and the headline
@@ -82,7 +84,7 @@ def plain(text: str) -> str:
     return " ".join(word for word in words(joined) if word not in _ARTICLES)
 
 
-def candidates(question: str, passages: Sequence[Passage], reader: SpanReader) -> list[Candidate]:
+def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, embedder: Embedder) -> list[Candidate]:
     """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong."""
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
@@ -100,7 +102,7 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader) -
                 continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
-    return _alone(question, _agreed(list(found.values()), passages), passages, reader)
+    return _alone(question, _agreed(list(found.values()), passages), passages, reader, embedder)
 
 
 def _of_passage(
@@ -121,7 +123,7 @@ def _of_passage(
         fragment = of_form(spans[touched[0]].of(text), len(words(spans[touched[0]].of(text))), 0.0, 0.0, asked)[-1]
         row = [
             *(_limited(odds), _limited(finding.odds)),
-            *(0.0, 0.0, 0.0),
+            *(0.0, 0.0, 0.0, 0.0),
             *(context, whole, missing, pairs, repeats),
             *(passage.score, best - passage.score),
             *lacks[:4],
@@ -156,8 +158,10 @@ def _agreed(found: list[Candidate], passages: Sequence[Passage]) -> list[Candida
     return made
 
 
-def _alone(question: str, found: list[Candidate], passages: Sequence[Passage], reader: SpanReader) -> list[Candidate]:
-    """The same, with what the reader says of the sentences of the likeliest by themselves.
+def _alone(
+    question: str, found: list[Candidate], passages: Sequence[Passage], reader: SpanReader, embedder: Embedder
+) -> list[Candidate]:
+    """The same, with what reader and embedder say of the sentences of the likeliest by themselves.
 
     The others have what the least of those has, or what they had among other sentences where that is less.
     """
@@ -166,15 +170,20 @@ def _alone(question: str, found: list[Candidate], passages: Sequence[Passage], r
     for one in likely:
         by_place.setdefault(_place(one), one)
     first = list(by_place.values())[:_ALONE]
+    if not first:
+        return []
     texts = [(passages[one.passage].chunk.title, told_by(one, passages)) for one in first]
-    read = dict(zip(map(_place, first), reader.find(question, texts) if texts else [], strict=True))
+    read = dict(zip(map(_place, first), reader.find(question, texts), strict=True))
+    asked, *told = embedder.embed_queries([question, *(_in_context(one, passages) for one in first)])
+    near = {_place(one): float(asked @ vector) for one, vector in zip(first, told, strict=True)}
     odds = {id(one): _odds_alone(one, read[_place(one)]) for one in found if _place(one) in read}
-    least = np.min(list(odds.values()), axis=0) if odds else np.zeros(2)
+    least = np.min(list(odds.values()), axis=0)
     at = FEATURES.index("alone")
     made = []
     for one in found:
         row = one.row.copy()
         row[at : at + 2] = odds.get(id(one), np.minimum(least, row[:2]))
+        row[at + 2] = near.get(_place(one), min(near.values()))
         made.append(replace(one, row=row))
     return made
 
@@ -191,6 +200,15 @@ def _odds_alone(candidate: Candidate, finding: Finding) -> tuple[float, float]:
 def _place(candidate: Candidate) -> tuple[int, int, int]:
     """The passage, and where in its article the candidate's sentences start and end."""
     return candidate.passage, candidate.sentences[0].start, candidate.sentences[-1].end
+
+
+def _in_context(candidate: Candidate, passages: Sequence[Passage]) -> str:
+    """The headline, the sentence before the candidate's in its passage, and its own."""
+    n, start, end = _place(candidate)
+    chunk = passages[n].chunk
+    start, end = start - chunk.span.start, end - chunk.span.start
+    before = [span.start for span in sentences(chunk.text) if span.start < start]
+    return f"{chunk.title}. {chunk.text[before[-1] if before else start : end]}"
 
 
 def told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from rag.chunks import sentences
 from rag.training.examples import Example
-from rag.training.substitutes import OTHER_KINDS, formed, opposites, plain_word, sisters
+from rag.training.substitutes import formed, opposites, plain_word, sisters
 from rag.training.wordnet import forms, inflected
 from rag.types import Span
 
@@ -297,29 +297,6 @@ def turned(example: Example, rng: random.Random) -> Example | None:
     else:
         return None
     return _unanswered(example, made, "turned")
-
-
-_ASKED_KIND = re.compile(
-    r"""(?xi)\b(?:which|what|how|how\ many|(?:is|was|are|were)\ the)\ (?P<kind>[a-z]+)
-    (?=\ (?:of|was|were|is|are|did|do|does|has|have|had|can|could|will|would|[a-z]+ed|[a-z]+s)\b)
-    |^(?P<who>Who)(?=\ (?!is|was|are|were)[a-z])"""
-)
-
-
-def retyped(example: Example, rng: random.Random) -> Example | None:
-    """What is asked for turned into something of another kind, of which the passage does not speak: "which river"."""
-    found = _ASKED_KIND.search(example.question)
-    if found is None:
-        return None
-    old = (found["kind"] or "person").casefold()
-    told = example.passage.casefold()
-    others = [word for word in OTHER_KINDS.get(old, ()) if word not in told]
-    if not others:
-        return None
-    new = rng.choice(others)
-    start, end = found.span("kind" if found["kind"] else "who")
-    asked = example.question
-    return _unanswered(example, f"{asked[:start]}{new if found['kind'] else f'Which {new}'}{asked[end:]}", "retyped")
 
 
 def crossed(example: Example, rng: random.Random) -> Example | None:

@@ -43,7 +43,6 @@ from rag.training.negatives import (
     opposite,
     removed,
     renamed,
-    retyped,
     reworded,
     sister,
     swapped,
@@ -74,12 +73,8 @@ _RATES = {
     "denied": 0.15,
     "unheard": 0.06,
 }
-_NATURAL = 13
-_MORE = {"lookalike": 0.4, "removed": 0.3, "retyped": 0.6}
-"""From the fourteenth pass on: more of what articles about the same do not tell, and other kinds of thing asked for."""
 _PLAIN = {
     "removed": removed,
-    "retyped": retyped,
     "swapped": swapped,
     "negated": negated,
     "crossed": crossed,
@@ -165,23 +160,20 @@ class Epochs:
 
     def examples(self, epoch: int) -> list[Example]:
         rng = random.Random(f"{self._seed}:{epoch}")
-        rates = _RATES if epoch < _NATURAL else _RATES | _MORE
         made: list[Example] = []
         for source in self._sources:
             for group, place, example in sample(source, rng):
                 made.append(example)
                 if example.answers:
-                    made.extend(self._others(group, place, example, rng, rates))
+                    made.extend(self._others(group, place, example, rng))
                 elif source.name == "squad_train_subset":
                     made.extend([example] * _REPEATS)
         rng.shuffle(made)
         single = _SINGLE if epoch >= _LATER else 0.0
         return [titled(noisy(cut(example, rng, single), rng), rng) for example in made]
 
-    def _others(
-        self, group: Group, place: int, example: Example, rng: random.Random, rates: dict[str, float]
-    ) -> Iterator[Example]:
-        wanted = {kind for kind, rate in rates.items() if rng.random() < rate}
+    def _others(self, group: Group, place: int, example: Example, rng: random.Random) -> Iterator[Example]:
+        wanted = {kind for kind, rate in _RATES.items() if rng.random() < rate}
         found: list[Example | None] = []
         if "lookalike" in wanted and (alike := self._lookalikes.get((id(group), place, example.question))):
             passage = group.passages[alike[min(len(alike) - 1, int(rng.expovariate(0.7)))]]

@@ -43,38 +43,6 @@ valid invalid|visible invisible|war peace|warm cool|wet dry|wide narrow|widest n
 wrong right|all most|most some|all some|both neither|every no|must may|can cannot|first second|second third|last next
 only also|always sometimes|usually rarely|before during|many some|none some
 """
-# What is asked for after "which", "how", "how many" and "the … of", by its kind: what is of one is not of another.
-_KINDS = """
-person man woman king queen president senator general politician scientist writer
-|company firm agency organization bank
-|country nation state city town|university school newspaper magazine|team party
-city town country state region borough county village|river lake sea ocean mountain island volcano
-|street bridge building|hospital museum university school airport station|company airline firm bank
-book novel|newspaper magazine|film movie|song album|game sport|law treaty
-ship boat|car vehicle aircraft train|weapon|device machine instrument tool|animal bird|plant|material metal|food drink
-language|religion|color|nationality|currency|disease
-war battle|festival holiday ceremony|game match sport|disaster earthquake
-long|old|tall high|heavy|fast|deep|wide|hot cold warm|far|often|big large|expensive
-people men women children students players troops passengers soldiers workers members|years days months hours weeks
-|miles feet acres pounds inches kilometres|books copies volumes albums films songs|ships cars aircraft trains
-|countries companies states cities schools|games seats goals matches
-mother father wife husband brother sister daughter son|director head leader president mayor chairman coach captain
-|author composer designer architect inventor founder|owner|population size length height|price cost value|color|capital
-"""
-
-
-def _by_word(lines: str) -> dict[str, list[str]]:
-    """Of each word those of the other kinds that can stand in its place."""
-    found: dict[str, set[str]] = {}
-    for line in re.split(r"\n(?!\|)", lines.strip()):
-        kinds = [kind.split() for kind in line.split("|")]
-        for kind in kinds:
-            for word in kind:
-                found.setdefault(word, set()).update(w for other in kinds if word not in other for w in other)
-    return {word: sorted(others) for word, others in found.items()}
-
-
-OTHER_KINDS = _by_word(_KINDS)
 OPPOSITES: dict[str, list[str]] = {}
 for _pair in re.split(r"[|\n]", _OPPOSITES.strip()):
     for _word, _other in (_pair.split(), _pair.split()[::-1]):

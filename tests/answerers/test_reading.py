@@ -15,6 +15,7 @@ from rag.answerers.candidates import FEATURES, candidates, plain
 from rag.answerers.evidence import DECLINED
 from rag.answerers.reading import SURENESS, ReadingAnswerer, agree
 from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
+from tests.fakes import HashEmbedder
 
 CHOICE = {"span": 0.5, "holds": 0.5, "context": 1.0, "retrieval": 1.5, "behind": -4.5, "lacks_time": -0.5}
 SURE = {"read": 0.2, "behind": -1.0, "lead": 0.2, "intercept": -1.5}
@@ -60,7 +61,7 @@ def passage(text: str, article: str = "a", score: float = 1.0, start: int = 0) -
 def ask(
     question: str, odds: Mapping[str, float], *passages: Passage, threshold: float = 0.01
 ) -> tuple[list[Delta], Answer]:
-    *deltas, answer = ReadingAnswerer(Pointing(odds), threshold=threshold).answer(question, passages)
+    *deltas, answer = ReadingAnswerer(Pointing(odds), HashEmbedder(), threshold=threshold).answer(question, passages)
     assert isinstance(answer, Answer)
     assert all(isinstance(delta, Delta) for delta in deltas)
     assert "".join(delta.text for delta in deltas) == answer.text
@@ -139,7 +140,7 @@ def test_a_name_that_no_passage_has_takes_from_confidence(question: str, heard: 
 def test_what_is_declined_comes_with_a_question_that_is_not() -> None:
     town = "Norham was founded in 1200. The Ardent Bridge was opened in 1931."
     pointing = PointingByQuestion({("nothing", "1200"): -9.0, ("Norham", "1931"): 6.0, ("Ardent", "1931"): 6.0})
-    *_, answer = ReadingAnswerer(pointing, threshold=0.5).answer("Is it nothing?", [passage(town)])
+    *_, answer = ReadingAnswerer(pointing, HashEmbedder(), threshold=0.5).answer("Is it nothing?", [passage(town)])
     assert isinstance(answer, Answer)
     assert (answer.status, answer.instead) == ("unanswerable", ("When was the Ardent Bridge opened?",))
 
@@ -194,6 +195,18 @@ def test_each_value_is_told_the_latest_article_first_where_all_have_dates() -> N
         assert [c.article_id for c in answer.citations] == ["c", "a", "b"]
     _, answer = ask("How much did the repair cost?", odds, *dated[:1], *found[1:])
     assert [c.article_id for c in answer.citations] == ["a", "c", "b"]
+
+
+def test_a_value_told_with_the_one_before_it_contradicts_that_one() -> None:
+    old = passage("The repair is expected to cost 3.2 million crowns.", "a")
+    new = passage("The cost of the repair rose from 3.2 million to 4.1 million crowns.", "b")
+    found = [
+        replace(p, chunk=replace(p.chunk, published_at=date)) for p, date in ((old, "2018-03-12"), (new, "2018-09-03"))
+    ]
+    odds = {"3.2 million crowns": 5.0, "3.2 million to 4.1 million crowns": 4.8}
+    _, answer = ask("How much does the repair cost?", odds, *found)
+    assert (answer.status, answer.short) == ("conflicting", "3.2 million to 4.1 million crowns")
+    assert [c.article_id for c in answer.citations] == ["b", "a"]
 
 
 CORRECTION = (
@@ -257,7 +270,7 @@ def test_a_reason_in_the_first_sentence_stays() -> None:
 def test_what_was_told_is_left_out_and_counts_for_nothing() -> None:
     text = "It shut the old bridge of Norham for good one Friday in July. Cracks were found in four of its piers."
     odds = {("When", "Friday in July"): 6.0, ("Why", "shut"): 6.0}
-    *_, answer = ReadingAnswerer(PointingByQuestion(odds), threshold=0.1).answer(
+    *_, answer = ReadingAnswerer(PointingByQuestion(odds), HashEmbedder(), threshold=0.1).answer(
         "When did Norham shut the bridge and why did it shut?", [passage(text)]
     )
     assert isinstance(answer, Answer)
@@ -303,7 +316,9 @@ class PointingByQuestion(Pointing):
 
 def ask_parts(odds: Mapping[tuple[str, str], float]) -> Answer:
     question = "When was the Ardent Bridge opened and how many rivets does it have?"
-    *_, answer = ReadingAnswerer(PointingByQuestion(odds), threshold=0.3).answer(question, [passage(BRIDGE)])
+    *_, answer = ReadingAnswerer(PointingByQuestion(odds), HashEmbedder(), threshold=0.3).answer(
+        question, [passage(BRIDGE)]
+    )
     assert isinstance(answer, Answer)
     return answer
 
@@ -359,7 +374,7 @@ def test_plain() -> None:
 
 def test_a_span_of_two_overlapping_passages_is_weighed_once() -> None:
     whole, part = passage(BRIDGE), passage(BRIDGE[58:], start=58)
-    found = candidates("How many rivets?", [whole, part], Pointing({"1,200": 3.0}))
+    found = candidates("How many rivets?", [whole, part], Pointing({"1,200": 3.0}), HashEmbedder())
     assert [one.span for one in found] == [Span(65, 70)]
 
 
@@ -369,7 +384,9 @@ def test_a_sentence_is_read_by_itself_too() -> None:
             self._odds = {"4 May 1931": 5.0 if len(texts[0][1]) < len(BRIDGE) else 1.0, "1,200": 0.5, "trains": 0.25}
             return super().find(question, texts)
 
-    by_text = {one.text: one.row for one in candidates("When was it?", [passage(BRIDGE)], Distracted({}))}
+    by_text = {
+        one.text: one.row for one in candidates("When was it?", [passage(BRIDGE)], Distracted({}), HashEmbedder())
+    }
     at = FEATURES.index("alone")
     assert by_text["4 May 1931"][[0, at, at + 1]].tolist() == [1.0, 5.0, 5.0]
     assert by_text["1,200"][at] == 0.5
@@ -377,9 +394,32 @@ def test_a_sentence_is_read_by_itself_too() -> None:
 
 def test_what_is_not_read_again_is_no_better_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.answerers.candidates._ALONE", 1)
-    found = candidates("When was it?", [passage(BRIDGE)], Pointing({"4 May 1931": 3.0, "1,200": -2.0}))
+    found = candidates("When was it?", [passage(BRIDGE)], Pointing({"4 May 1931": 3.0, "1,200": -2.0}), HashEmbedder())
     at = FEATURES.index("alone")
     assert [one.row[at] for one in found] == [3.0, -2.0]
+
+
+def test_a_sentence_nearer_to_the_question_is_told_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    odds = {"4 May 1931": 3.0, "1,200": 2.0, "trains": 1.0}
+    at = FEATURES.index("near")
+
+    def near(question: str) -> dict[str, float]:
+        found = candidates(question, [passage(BRIDGE)], Pointing(odds), HashEmbedder())
+        return {one.text: float(one.row[at]) for one in found}
+
+    rivets = near("How many rivets has it?")
+    assert rivets["1,200"] > rivets["4 May 1931"] > 0
+    monkeypatch.setattr("rag.answerers.candidates._ALONE", 2)
+    assert near("It carries trains?")["trains"] == min(near("It carries trains?").values())
+
+
+def test_confidence_grows_with_nearness(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = reading._weights()
+    weights["confidence"][SURENESS.index("near")] = 4.0
+    monkeypatch.setattr(reading, "_weights", lambda: weights)
+    of_it, of_another = "How many rivets has it?", "How many dogs bark?"
+    sure = [ask(question, {"1,200": 2.0}, passage(BRIDGE))[-1].confidence for question in (of_it, of_another)]
+    assert sure[0] > sure[1]
 
 
 def test_agreement_counts_only_other_articles() -> None:
@@ -387,14 +427,13 @@ def test_agreement_counts_only_other_articles() -> None:
     other = [passage(BRIDGE), passage(AGREES, "b")]
     at = FEATURES.index("agreed")
     odds = {"4 May 1931": 3.0}
-    assert [one.row[at] for one in candidates("When?", same, Pointing(odds))] == [0.0, 0.0]
-    assert [one.row[at] for one in candidates("When?", other, Pointing(odds))] == [3.0, 3.0]
+    assert [one.row[at] for one in candidates("When?", same, Pointing(odds), HashEmbedder())] == [0.0, 0.0]
+    assert [one.row[at] for one in candidates("When?", other, Pointing(odds), HashEmbedder())] == [3.0, 3.0]
 
 
 def test_a_span_that_is_not_of_the_kind_asked_for_is_marked() -> None:
-    (when, who) = candidates(
-        "When was the bridge opened?", [passage(BRIDGE)], Pointing({"4 May 1931": 3.0, "Queen Maud": 2.0})
-    )
+    pointing = Pointing({"4 May 1931": 3.0, "Queen Maud": 2.0})
+    when, who = candidates("When was the bridge opened?", [passage(BRIDGE)], pointing, HashEmbedder())
     at = FEATURES.index("lacks_time")
     assert (when.row[at], who.row[at]) == (0.0, 1.0)
 
@@ -408,6 +447,8 @@ def test_the_stored_weights_are_for_the_features_that_there_are() -> None:
 def test_fractions_are_no_pieces() -> None:
     assert not agree("4.3 million crowns", "3.2 million to 4.1 million crowns")
     assert agree("4.1 million", "4.1 million crowns")
+    assert agree("4.1 million crowns", "3.2 million to 4.1 million crowns")
+    assert not agree("3.2 million crowns", "3.2 million to 4.1 million crowns")
 
 
 def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
@@ -418,7 +459,7 @@ def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
 
     seen: list[str] = []
     near, far = passage(BRIDGE), passage(AGREES, "b", 0.5)
-    found = candidates("When was the bridge opened?", [near, far], Noting({"4 May 1931": 5.0}))
+    found = candidates("When was the bridge opened?", [near, far], Noting({"4 May 1931": 5.0}), HashEmbedder())
     assert seen == [BRIDGE, BRIDGE[:57]]  # the sentence is read again by itself
     assert [one.passage for one in found] == [0]
 

@@ -17,6 +17,7 @@ from rag.answerers.reading import ReadingAnswerer
 from rag.build import MODELS
 from rag.embedders.onnx import OnnxEmbedder
 from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
+from tests.fakes import HashEmbedder
 
 TOWNS = ["Harrowmere", "Norham", "Selby Cross", "Ostrava", "Lindqvist", "Marrow Bay", "Tarn", "Ilmen"]
 THINGS = ["bridge", "ferry", "library", "market hall", "lighthouse", "tram line", "weir", "quarry"]
@@ -119,7 +120,7 @@ def answer(case: Case, other: Case, *, honest: bool) -> tuple[list[Delta], Answe
             if honest or not reply["statement"].startswith(f"It cost {case.number:,} crowns."):
                 yield json.dumps(reply) + "\n"
 
-    reading = ReadingAnswerer(PointsAtTheFact(), threshold=0.0)
+    reading = ReadingAnswerer(PointsAtTheFact(), HashEmbedder(), threshold=0.0)
     answerer = LanguageModelAnswerer("worst", chat, reading, is_word=is_word, seconds=5)
     *deltas, whole = answerer.answer(case.question, [case.passage, other.passage])
     assert isinstance(whole, Answer)
