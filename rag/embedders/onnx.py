@@ -53,12 +53,15 @@ class OnnxEmbedder:
     def embed_queries(self, texts: Sequence[str]) -> Matrix:
         """Shape ``(len(texts), dim)``. A query over the window is the mean of its windows."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for row, ids in enumerate(self._encode(texts)):
-            body, step = ids[1:-1], self.window - 2
-            windows = [[ids[0], *body[start : start + step], ids[-1]] for start in range(0, max(1, len(body)), step)]
-            mean = np.mean([self._embed(window) for window in windows], axis=0)
-            vectors[row] = mean / np.linalg.norm(mean)
+        for row, vector in enumerate(self._model.side_by_side(self._in_windows, list(self._encode(texts)))):
+            vectors[row] = vector
         return vectors
+
+    def _in_windows(self, ids: list[int]) -> Matrix:
+        body, step = ids[1:-1], self.window - 2
+        windows = [[ids[0], *body[start : start + step], ids[-1]] for start in range(0, max(1, len(body)), step)]
+        mean: Matrix = np.mean([self._embed(window) for window in windows], axis=0)
+        return mean / np.linalg.norm(mean)
 
     def read(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Matrix]]:
         """Of each text where its word pieces stand, ``(n, 2)``, and their vectors in context, ``(n, dim)``.
