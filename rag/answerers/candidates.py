@@ -176,6 +176,7 @@ def _alone(
     read = dict(zip(map(_place, first), reader.find(question, texts), strict=True))
     asked, *told = embedder.embed_queries([question, *(_in_context(one, passages) for one in first)])
     near = {_place(one): float(asked @ vector) for one, vector in zip(first, told, strict=True)}
+    farthest = min(near.values())
     odds = {id(one): _odds_alone(one, read[_place(one)]) for one in found if _place(one) in read}
     least = np.min(list(odds.values()), axis=0)
     at = FEATURES.index("alone")
@@ -183,7 +184,7 @@ def _alone(
     for one in found:
         row = one.row.copy()
         row[at : at + 2] = odds.get(id(one), np.minimum(least, row[:2]))
-        row[at + 2] = near.get(_place(one), min(near.values()))
+        row[FEATURES.index("near")] = near.get(_place(one), farthest)
         made.append(replace(one, row=row))
     return made
 

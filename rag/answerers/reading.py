@@ -50,7 +50,8 @@ _UNHEARD = 1.5
 questions have such: 1.2 % of those answered rightly, 3.5 % of the others, which alone would make it 1.1. It is more as
 none of them asks of what no article tells at all ("Who is the president of Brazil?"), which people do."""
 _CHANGE = re.compile(r"\bfrom (?P<old>(?:[a-z]+ )*\d[\d.,]*[^.;,\d]*?) to (?:[a-z]+ )*\d", re.I)
-_FORMER = re.compile(r"^.*\d.* to (?=.*\d)")  # of a value that is told with the one that it was before
+_FORMER = re.compile(r"^(?!.*\b(?:1\d{3}|20\d{2})\b).*\d.* to (?=.*\d)")
+"""Of a value that is told with the one that it was before: that. "1914 to 1918" is a time, and both are its ends."""
 _ROUNDED = 0.05  # figures that differ by no more say the same
 
 
@@ -105,7 +106,8 @@ def confidence(row: Matrix, *, unheard: bool = False) -> float:
 def agree(one: str, other: str) -> bool:
     """Whether two short answers say the same: one's words are among the other's, or their figures are near enough.
 
-    "3.2 to 4.1 million" says 4.1 million."""
+    "3.2 to 4.1 million" says 4.1 million.
+    """
     mine, theirs = (set(plain(_FORMER.sub("", text)).split()) for text in (one, other))
     if not mine or not theirs:
         return False

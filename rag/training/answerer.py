@@ -104,7 +104,7 @@ def chosen(groups: list[examples.Group], asked: list[Asked], seed: int = 0) -> l
 
 def weigh(articles: list[Article], asked: list[Asked], reader: SpanReader) -> Iterator[Weighed]:
     with tempfile.TemporaryDirectory() as home:
-        system = build(load_settings(home=home))
+        system = build(load_settings(home=home, embedder="builtin"))
         for _ in system.ingest(articles):
             pass
         for one in asked:

@@ -449,6 +449,7 @@ def test_fractions_are_no_pieces() -> None:
     assert agree("4.1 million", "4.1 million crowns")
     assert agree("4.1 million crowns", "3.2 million to 4.1 million crowns")
     assert not agree("3.2 million crowns", "3.2 million to 4.1 million crowns")
+    assert agree("1914", "1914 to 1918") and agree("1918", "from 1914 to 1918")
 
 
 def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
