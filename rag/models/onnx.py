@@ -58,6 +58,7 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # passages differ in length: an arena only grows
+        options.add_session_config_entry("session.x64quantprecision", "1")  # else products overflow without VNNI
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(self, ids: Sequence[int], second: int | None = None) -> list[Matrix]:

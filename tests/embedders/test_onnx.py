@@ -38,6 +38,20 @@ def test_a_vector_does_not_depend_on_its_neighbours(embedder: OnnxEmbedder) -> N
     np.testing.assert_allclose(embedder.embed_passages(TEXTS[::-1])[2], alone, atol=1e-6)
 
 
+def test_vectors_are_those_of_the_model_in_fp32_on_any_processor(embedder: OnnxEmbedder) -> None:
+    """Where a processor has no VNNI, sums of int8 products overflow unless ONNX Runtime is told to mind it."""
+    vectors = embedder.embed_passages(
+        [
+            "Why was the bridge shut?",
+            "The bridge was closed because inspectors found cracks in two of its piers.",
+            "A storm took the roof of the library off on Sunday night.",
+            "The council expects to open it again on 15 February 2019.",
+        ]
+    )
+    fp32 = [0.5473, 0.2824, 0.1860]  # cosines by sentence-transformers with the weights of the card
+    np.testing.assert_allclose(vectors[1:] @ vectors[0], fp32, atol=0.01)
+
+
 def test_no_passage_is_clipped_silently(embedder: OnnxEmbedder) -> None:
     fits = "word " * (embedder.window - 2)
     embedder.embed_passages([fits])
