@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag.answerers.corrections import asks_for_an_error, repeated
-from rag.answerers.evidence import Asked, begins_with_number, of_form, of_words, stemmed, take_apart
+from rag.answerers.evidence import (
+    Asked,
+    begins_with_number,
+    counts,
+    kind_asked,
+    of_form,
+    of_words,
+    stemmed,
+    take_apart,
+    tells_quantity,
+)
 from rag.chunks import sentences
 from rag.types import Embedder, Finding, Matrix, Passage, Span, SpanReader
 from rag.words import stems, words
@@ -54,6 +64,8 @@ _HEDGE = re.compile(
     r"""(?xi)\b(?:(?:no\ |not\ )?(?:more|less|fewer)\ than|at\ (?:least|most)|(?:just\ )?(?:over|under)|up\ to
     |an\ estimated|(?:just\ )?(?:about|around)|roughly|approximately|nearly|almost|some|as\ (?:many|much|few)\ as)\ $"""
 )
+_DESCRIBES = re.compile(r"an? [a-z]")
+_NAMED = re.compile(r"(?P<name>[A-ZÀ-Þ][\w'’&-]*(?: (?:(?:of|and|de|van|von) )?[A-ZÀ-Þ][\w'’&-]*)*), $")
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -85,12 +97,13 @@ def plain(text: str) -> str:
 
 
 def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, embedder: Embedder) -> list[Candidate]:
-    """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong."""
+    """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong, and none
+    without a quantity where the question asks how many."""
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
     best = max((passage.score for passage in passages), default=0.0)
     near = [(n, passage) for n, passage in enumerate(passages) if best - passage.score <= _NEAR]
-    heeded = not asks_for_an_error(question)
+    heeded, counted = not asks_for_an_error(question), counts(question)
     findings = reader.find(question, [(passage.chunk.title, passage.chunk.text) for _, passage in near])
     found: dict[tuple[str, Span], Candidate] = {}
     for (n, passage), finding in zip(near, findings, strict=True):
@@ -99,6 +112,8 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, e
         for one in _of_passage(n, passage, finding, told, best, asked):
             place = (passage.chunk.article_id, one.span)
             if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
+                continue
+            if counted and not tells_quantity(one.text):
                 continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
@@ -219,14 +234,22 @@ def told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:
     return chunk.text[start - chunk.span.start : end - chunk.span.start]
 
 
-def hedged(candidate: Candidate, passages: Sequence[Passage]) -> str:
-    """The words of the candidate's span; of a figure, with what stands before it and says that it is not exact."""
+def worded(question: str, candidate: Candidate, passages: Sequence[Passage]) -> str:
+    """The words of the candidate's span; of a figure, with what stands before it and says that it is not exact.
+
+    Where "who" is asked and "a company from Ostrand" is found, the name that this tells more of: "Nordmud".
+    """
     chunk = passages[candidate.passage].chunk
     at = candidate.span.start - chunk.span.start
-    if not begins_with_number(candidate.text):
-        return candidate.text
-    found = _HEDGE.search(chunk.text[max(0, at - 30) : at])
-    return f"{found[0]}{candidate.text}" if found else candidate.text
+    if begins_with_number(candidate.text):
+        found = _HEDGE.search(chunk.text[max(0, at - 30) : at])
+        return f"{found[0]}{candidate.text}" if found else candidate.text
+    asked = kind_asked(question)
+    if asked and asked[0] == "name" and _DESCRIBES.match(candidate.text):
+        named = _NAMED.search(chunk.text, candidate.sentences[0].start - chunk.span.start, at)
+        if named and not set(words(named["name"])) & set(words(question)):
+            return named["name"]
+    return candidate.text
 
 
 def _limited(odds: float) -> float:

@@ -72,6 +72,11 @@ _KINDS = tuple(
     )
 )
 _FIGURE = re.compile(_NUMBER, re.IGNORECASE)
+_WHEN = re.compile(_TIME, re.IGNORECASE)
+_COUNTS = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
+_QUANTITY = re.compile(
+    _NUMBER + r"|\b(?:single|both|all|every|zero|pair|couple|most|enough|little|nothing|free)\b", re.IGNORECASE
+)
 _NAME_LENGTH, _FORMS = 4, 5  # letters of a name that is looked for, and how many of them: "Brazil" is in "Brazilian"
 _LACKING = ("number", "time", "name", "place", "reason")
 _NAMED = re.compile(r"(?<!^)\b[A-Z]\w+|\b\w*\d\w*")
@@ -90,6 +95,20 @@ class Asked:
 def kind_asked(question: str) -> tuple[str, re.Pattern[str]] | None:
     """What the question word asks for ("number", "time", …), and a pattern of what would be one."""
     return next(((name, holds) for name, asks, holds in _KINDS if asks.search(question)), None)
+
+
+def counts(question: str) -> bool:
+    """Whether only a number or another word of quantity can answer it."""
+    return _COUNTS.search(question) is not None
+
+
+def tells_quantity(text: str) -> bool:
+    return _QUANTITY.search(text) is not None
+
+
+def is_time(text: str) -> bool:
+    """Whether it tells a time and nothing else: "the autumn", "4 May 1931"."""
+    return all(word.isdigit() or _WHEN.fullmatch(word) for word in content_words(text))
 
 
 def begins_with_number(text: str) -> bool:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rag.answerers.candidates import FEATURES, Candidate, active, candidates, hedged, plain, told_by
+from rag.answerers.candidates import FEATURES, Candidate, active, candidates, plain, told_by, worded
 from rag.answerers.corrections import asks_for_an_error, repeated
-from rag.answerers.evidence import DECLINED, begins_with_number, kind_asked, unheard
+from rag.answerers.evidence import DECLINED, begins_with_number, is_time, kind_asked, unheard
 from rag.answerers.parts import parts
 from rag.answerers.proposals import proposals
 from rag.answerers.reasons import asks_why, with_reason
@@ -185,13 +185,14 @@ class ReadingAnswerer:
             told = with_reason(question, first.sentences, passages[first.passage])
             if active(told_by(replace(first, sentences=told), passages)):
                 told = first.sentences
-            short = hedged(first, passages) if told == first.sentences else None
+            reason = told == first.sentences and not is_time(first.text)
+            short = worded(question, first, passages) if reason else None
             return _Part(ranked, (replace(first, sentences=told),), short, sure)
         right = _correction(question, ranked, passages)
         sides = (right, first) if right else _newest_first((first, *_rivals(question, ranked, passages)), passages)
         row = ranked.row.copy()
         row[_LEAD] = _lead(ranked.found, ranked.odds, sides)  # all of them are told
-        return _Part(ranked, sides, hedged(sides[0], passages), confidence(row, unheard=strange))
+        return _Part(ranked, sides, worded(question, sides[0], passages), confidence(row, unheard=strange))
 
 
 class _Part(NamedTuple):

@@ -75,6 +75,6 @@ class TransformersSpanReader:
             inside = [n for n, part in enumerate(sequence) if part == 1 and places[n, 0] >= 0]
             if not inside:
                 continue
-            spans = tuple(best_spans(edges[window], inside[0], places[inside[0] : inside[-1] + 1]))
+            spans = tuple(best_spans(edges[window], inside[0], places[inside[0] : inside[-1] + 1], text))
             found.append(Finding(spans[0][1] if spans else -np.inf, spans))
         return joined(found) if found else Finding(-np.inf, ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -14,6 +15,7 @@ from rag.answerers import reading
 from rag.answerers.candidates import FEATURES, candidates, plain
 from rag.answerers.evidence import DECLINED
 from rag.answerers.reading import SURENESS, ReadingAnswerer, agree
+from rag.answerers.span_reader import best_spans
 from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
 from tests.fakes import HashEmbedder
 
@@ -89,7 +91,7 @@ def test_the_short_answer_is_the_span_and_the_text_its_sentence() -> None:
     ],
 )
 def test_a_figure_keeps_what_says_that_it_is_not_exact(text: str, found: str, short: str) -> None:
-    assert ask("How many?", {found: 5.0}, passage(text))[1].short == short
+    assert ask("What was it?", {found: 5.0}, passage(text))[1].short == short
 
 
 def test_an_answer_over_two_sentences_cites_each() -> None:
@@ -345,7 +347,7 @@ def test_where_none_is_answered_it_declines() -> None:
 
 
 def test_a_sentence_that_answers_both_is_told_once() -> None:
-    answer = ask_parts({("opened", "4 May 1931"): 6.0, ("rivets", "Queen Maud"): 6.0})
+    answer = ask_parts({("opened", "Queen Maud"): 6.0, ("rivets", "4"): 6.0})
     assert (answer.status, answer.text) == ("answered", BRIDGE[:57])
     assert len(answer.citations) == 1
 
@@ -429,6 +431,46 @@ def test_agreement_counts_only_other_articles() -> None:
     odds = {"4 May 1931": 3.0}
     assert [one.row[at] for one in candidates("When?", same, Pointing(odds), HashEmbedder())] == [0.0, 0.0]
     assert [one.row[at] for one in candidates("When?", other, Pointing(odds), HashEmbedder())] == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("question", ["How many trains cross the Ardent Bridge?", "How much did the bridge cost?"])
+def test_what_tells_no_quantity_is_no_answer_to_how_many(question: str) -> None:
+    _, answer = ask(question, {"trains": 5.0, "Queen Maud": 4.0}, passage(BRIDGE))
+    assert (answer.status, answer.short) == ("unanswerable", None)
+    _, answer = ask(question, {"trains": 5.0, "1,200": 1.0}, passage(BRIDGE))
+    assert answer.short == "1,200"
+
+
+@pytest.mark.parametrize(
+    ("question", "short"),
+    [
+        ("Who won the contract?", "Ostrand Dredging"),
+        ("Which company does the work?", "Ostrand Dredging"),
+        ("Who is Ostrand Dredging?", "a firm of divers"),
+        ("What won the contract?", "a firm of divers"),
+    ],
+)
+def test_who_is_answered_by_a_name_rather_than_what_is_said_of_it(question: str, short: str) -> None:
+    text = "The contract went to Ostrand Dredging, a firm of divers, on Monday."
+    _, answer = ask(question, {"a firm of divers": 5.0}, passage(text))
+    assert (answer.short, answer.text) == (short, text)
+
+
+@pytest.mark.parametrize("span", ["the autumn", "May 1931"])
+def test_a_time_is_no_reason(span: str) -> None:
+    text = f"The ferry was turned away since {span}, as the channel had silted up."
+    _, answer = ask("Why was the ferry turned away?", {span: 5.0}, passage(text))
+    assert (answer.short, answer.text) == (None, text)
+
+
+def test_a_span_stays_in_one_sentence() -> None:
+    text = "It was led by Lind. Maud followed."  # the best start is Lind, the best end Maud
+    places = np.array([(word.start(), word.end()) for word in re.finditer(r"\w+|\.", text)])
+    edges = np.zeros((len(places) + 1, 2), np.float32)
+    edges[1 + 4, 0], edges[1 + 6, 1], edges[1 + 4, 1] = 9, 9, 1
+    (best, odds), *others = best_spans(edges, 1, places, text)
+    assert (best.of(text), odds) == ("Lind", 10)
+    assert not any("." in span.of(text)[:-1] for span, _ in others)
 
 
 def test_a_span_that_is_not_of_the_kind_asked_for_is_marked() -> None:
