@@ -64,8 +64,12 @@ _HEDGE = re.compile(
     r"""(?xi)\b(?:(?:no\ |not\ )?(?:more|less|fewer)\ than|at\ (?:least|most)|(?:just\ )?(?:over|under)|up\ to
     |an\ estimated|(?:just\ )?(?:about|around)|roughly|approximately|nearly|almost|some|as\ (?:many|much|few)\ as)\ $"""
 )
-_DESCRIBES = re.compile(r"an? [a-z]")
-_NAMED = re.compile(r"(?P<name>[A-ZÀ-Þ][\w'’&-]*(?: (?:(?:of|and|de|van|von) )?[A-ZÀ-Þ][\w'’&-]*)*), $")
+_DESCRIBED = re.compile(
+    r"""(?x)(?<!\b[Ii]n\ )(?<!\b[OoAa][nt]\ )(?<!\b[Nn]ear\ )(?<!\b[Ff]rom\ )(?<!\b[Ss]ince\ )(?<!\b[Aa]fter\ )
+    \b(?!(?:In|On|At|Near|From|Since|After|By|For|With|Under|To)\b)
+    (?P<name>[A-ZÀ-Þ][\w'’&-]*(?:\ (?:(?:of|and|de|van|von)\ )?[A-ZÀ-Þ][\w'’&-]*)*),\ (?P<article>an?\ )?$"""
+)
+"""A name that is told more of: "Nordmud, a company from Ostrand", and no place or time ("In Ostrand, a company")."""
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -245,9 +249,12 @@ def worded(question: str, candidate: Candidate, passages: Sequence[Passage]) -> 
         found = _HEDGE.search(chunk.text[max(0, at - 30) : at])
         return f"{found[0]}{candidate.text}" if found else candidate.text
     asked = kind_asked(question)
-    if asked and asked[0] == "name" and _DESCRIBES.match(candidate.text):
-        named = _NAMED.search(chunk.text, candidate.sentences[0].start - chunk.span.start, at)
-        if named and not set(words(named["name"])) & set(words(question)):
+    if asked and asked[0] == "name" and candidate.text[0].islower():
+        start, end = candidate.sentences[0].start - chunk.span.start, at + len(candidate.text)
+        named = _DESCRIBED.search(chunk.text, start, at)
+        closed = chunk.text[end : end + 1] in (",", ".", ";", ")", "")
+        article = named and (named["article"] or re.match(r"an? ", candidate.text))
+        if named and article and closed and not set(words(named["name"])) & set(words(question)):
             return named["name"]
     return candidate.text
 

@@ -442,17 +442,21 @@ def test_what_tells_no_quantity_is_no_answer_to_how_many(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "short"),
+    ("question", "text", "found", "short"),
     [
-        ("Who won the contract?", "Ostrand Dredging"),
-        ("Which company does the work?", "Ostrand Dredging"),
-        ("Who is Ostrand Dredging?", "a firm of divers"),
-        ("What won the contract?", "a firm of divers"),
+        ("Who won it?", "It went to Ostrand Wharf, a firm of divers, on Monday.", "a firm of divers", "Ostrand Wharf"),
+        ("Which company won?", "It went to Ostrand Dredging, a firm of divers.", "firm of divers", "Ostrand Dredging"),
+        ("Who is Ostrand?", "It went to Ostrand, a firm of divers.", "a firm of divers", "a firm of divers"),
+        ("What is it?", "It went to Ostrand, a firm of divers.", "a firm of divers", "a firm of divers"),
+        ("Who won it?", "In Ostrand, a firm of divers, alone, won it.", "a firm of divers", "a firm of divers"),
+        ("Who won it?", "On Tuesday, a firm of divers won it.", "a firm of divers", "a firm of divers"),
+        ("Who won it?", "Said Maud, a firm of divers won it.", "a firm of divers", "a firm of divers"),
     ],
-)
-def test_who_is_answered_by_a_name_rather_than_what_is_said_of_it(question: str, short: str) -> None:
-    text = "The contract went to Ostrand Dredging, a firm of divers, on Monday."
-    _, answer = ask(question, {"a firm of divers": 5.0}, passage(text))
+)  # fmt: skip
+def test_who_is_answered_by_a_name_rather_than_what_is_said_of_it(
+    question: str, text: str, found: str, short: str
+) -> None:
+    _, answer = ask(question, {found: 5.0}, passage(text))
     assert (answer.short, answer.text) == (short, text)
 
 
