@@ -13,7 +13,8 @@ const start = document.getElementById("start");
 const log = el("section", { id: "log", "aria-live": "polite", "aria-label": "Conversation" });
 const banner = el("p", { id: "banner", class: "note", role: "status", hidden: true });
 const KEPT = "quotewell.conversation"; // of this tab, so that a reload loses nothing
-const BEFORE = "quotewell.before"; // the conversation before it
+const EARLIER = "quotewell.earlier"; // those before it, the last first
+const MOST = 8; // of them
 const empty = start?.classList.contains("empty") ?? false;
 const turns = [];
 let under = null; // the request that is answered now
@@ -30,23 +31,41 @@ function talking() {
 }
 
 function anew() {
-  moveKept(KEPT, BEFORE);
+  const talk = kept();
+  keep(KEPT, []);
+  if (talk.length) keepEarlier([talk, ...kept(EARLIER)].slice(0, MOST));
   location.assign("/");
 }
 
-function moveKept(from, to) {
-  try {
-    const talk = sessionStorage.getItem(from);
-    sessionStorage.removeItem(from);
-    if (talk) sessionStorage.setItem(to, talk);
-  } catch { /* not allowed: then there is none */ }
+/** As many of the conversations as there is room for, the last first. */
+function keepEarlier(talks) {
+  while (!keep(EARLIER, talks) && talks.length) talks.pop();
 }
 
-/** A way back on the start page to the conversation before the one that is to begin. */
-function offerBefore() {
-  if (!start || !kept(BEFORE).length) return;
-  const back = el("button", { class: "second", click: () => { moveKept(BEFORE, KEPT); location.assign("/"); } }, "Back to the last conversation");
-  start.append(el("p", {}, back));
+function keep(name, value) {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+    return true;
+  } catch {
+    return false; // it is full, or not allowed
+  }
+}
+
+/** Ways back on the start page to the conversations before the one that is to begin, each by its first question. */
+function offerEarlier() {
+  const talks = kept(EARLIER);
+  if (!start || !talks.length) return;
+  const back = (n) => {
+    const [talk] = talks.splice(n, 1);
+    keepEarlier(talks);
+    keep(KEPT, talk);
+    location.assign("/");
+  };
+  const ways = talks.map((talk, n) => el("li", {}, el("button", { class: "second", dir: "auto", click: () => back(n) }, talk[0].question)));
+  const section = el("section", { class: "earlier" }, el("h2", {}, "Go on with a conversation"), el("ul", { class: "chips" }, ...ways));
+  const latest = start.querySelector("h2");
+  if (latest) latest.before(section);
+  else start.append(section);
 }
 
 function history() {
@@ -70,10 +89,8 @@ function turnOf(question) {
 function show(body, answer) {
   body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
   turns.push(answer);
-  if (byLink()) return; // a link: this tab's conversation is kept until one asks
-  try {
-    sessionStorage.setItem(KEPT, JSON.stringify(turns.slice(-HISTORY.turns)));
-  } catch { /* it is full, or not allowed: then nothing is kept */ }
+  if (answer.asked !== answer.question) body.querySelector(".asked")?.append(" ", el("button", { class: "second", click: () => ask(answer.question, []) }, "Ask just what I wrote"));
+  if (!byLink()) keep(KEPT, turns.slice(-HISTORY.turns)); // a link: this tab's conversation is kept until one asks
 }
 
 /** Whether the page was opened at a question or an answer, not at the start. */
@@ -129,7 +146,8 @@ function typeOn() {
   if (!elsewhere && !matchMedia("(pointer: coarse)").matches) field.focus({ preventScroll: true });
 }
 
-async function ask(question) {
+/** `before` is what was said before, which the question may lean on. */
+async function ask(question, before = history()) {
   under?.abort();
   if (byLink()) window.history.replaceState(null, "", "/");
   document.title = "Quotewell";
@@ -142,7 +160,7 @@ async function ask(question) {
     const response = await call("/api/ask", {
       method: "POST",
       headers: { "content-type": "application/json", accept: "text/event-stream" },
-      body: JSON.stringify({ question, history: history() }),
+      body: JSON.stringify({ question, history: before }),
       signal: mine.signal,
     });
     const live = streamed(body);
@@ -251,7 +269,7 @@ else if (given) {
   }
 } else {
   showKept();
-  if (!turns.length) offerBefore();
+  if (!turns.length) offerEarlier();
   log.lastChild?.scrollIntoView({ block: "start" });
   typeOn();
 }

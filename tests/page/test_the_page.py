@@ -107,10 +107,23 @@ def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
                           for one in site.system.script or []]  # fmt: skip
     page = opened()
     ask(page, "When was that?")
-    assert page.inner_text(".asked") == "Understood as: When was the first crossing?"
+    assert page.inner_text(".asked").startswith("Understood as: When was the first crossing?")
     page.click("text=Copy text")
     page.wait_for_selector("text=Copied.")
     assert page.evaluate("navigator.clipboard.readText()").startswith("When was the first crossing?\n")
+
+
+def test_a_question_can_be_asked_just_as_it_was_written(opened: Open, site: Site) -> None:
+    says(site, site.system.library.article("ferry"), Span(0, 53))
+    site.system.script = [replace(one, asked="Who came (the ferry)?") if isinstance(one, Answer) else one
+                          for one in site.system.script or []]  # fmt: skip
+    page = opened()
+    ask(page, "When was the first crossing?")
+    ask(page, "Who came?")
+    page.click(".turn:last-child >> text=Ask just what I wrote")
+    page.wait_for_selector(".turn:nth-child(3) .quotes")
+    asked = site.system.asked[-1]
+    assert (asked[0], list(asked[3])) == ("Who came?", [])
 
 
 def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -> None:
@@ -128,16 +141,22 @@ def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -
     assert page.locator(".turn").count() == 0
 
 
-def test_from_a_new_conversation_one_comes_back_to_the_last(opened: Open) -> None:
+def test_from_a_new_conversation_one_comes_back_to_any_before_it(opened: Open) -> None:
     page = opened()
-    assert page.locator("text=Back to the last conversation").count() == 0
-    ask(page, "When was the first crossing?")
-    page.click("text=New conversation")
-    page.click("text=Back to the last conversation")
+    assert page.locator(".earlier").count() == 0
+    for question in ("When was the first crossing?", "How many cars?"):
+        ask(page, question)
+        page.click("text=New conversation")
+        page.wait_for_selector(".earlier")
+    assert page.locator(".earlier button").all_inner_texts() == ["How many cars?", "When was the first crossing?"]
+    page.click(".earlier button:has-text('first crossing')")
     page.wait_for_selector(".turn .quotes")
     assert page.locator(".question").all_inner_texts() == ["When was the first crossing?"]
     page.reload()
     assert page.locator(".turn").count() == 1
+    page.click("text=New conversation")
+    page.wait_for_selector(".earlier")
+    assert page.locator(".earlier button").all_inner_texts() == ["When was the first crossing?", "How many cars?"]
 
 
 def test_the_field_grows_with_the_question(opened: Open) -> None:
