@@ -114,8 +114,9 @@ def tells_quantity(text: str) -> bool:
 
 
 def is_time(text: str) -> bool:
-    """Whether it tells a time and nothing else: "the autumn", "4 May 1931"."""
-    return all(word.isdigit() or _WHEN.fullmatch(word) for word in content_words(text))
+    """Whether it tells a time, or how often, and nothing else: "4 May 1931", "27 times since the autumn"."""
+    often = ("times", "since", "until")
+    return all(word.isdigit() or word in often or _WHEN.fullmatch(word) for word in content_words(text))
 
 
 def begins_with_number(text: str) -> bool:

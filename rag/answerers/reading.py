@@ -246,13 +246,19 @@ def _statements(
 
 
 def _agreeing(side: Candidate, ranked: Ranked, passages: Sequence[Passage]) -> list[Candidate]:
-    """The best candidate of each further article that says the same, where the reader finds it there by itself."""
+    """The best candidate of each further article that says the same, where the reader finds it there by itself.
+
+    Its sentence has all words of ``side``, which "Amazon" has not of "Amazon Web Services"; figures may be rounded.
+    """
+    value = set() if begins_with_number(side.text) else set(side.value.split())
     seen = {passages[side.passage].chunk.article_id}
     found = []
     for one in ranked.found:
         article = passages[one.passage].chunk.article_id
         sure = one.row[0] > 0 and one.row[1] > 0 and not _superseded(one, passages)
         if article not in seen and sure and agree(one.text, side.text):
+            if not value <= set(plain(told_by(one, passages)).split()):
+                continue
             seen.add(article)
             found.append(one)
     return found[:_AGREEING]

@@ -424,6 +424,15 @@ def test_confidence_grows_with_nearness(monkeypatch: pytest.MonkeyPatch) -> None
     assert sure[0] > sure[1]
 
 
+def test_a_sentence_with_a_part_of_the_name_is_not_cited_for_it() -> None:
+    other = passage("Maud sells boats. It rains.", "b")
+    odds = {"Queen Maud": 5.0, "Maud": 3.0}
+    _, answer = ask("Who opened the bridge?", odds, passage(BRIDGE), other)
+    assert [c.article_id for c in answer.citations] == ["a"]
+    _, answer = ask("Who opened it?", odds, passage(BRIDGE), passage("It was Queen Maud. It rains.", "b"))
+    assert [c.article_id for c in answer.citations] == ["a", "b"]
+
+
 def test_agreement_counts_only_other_articles() -> None:
     same = [passage(BRIDGE), passage(AGREES, "a", start=500)]
     other = [passage(BRIDGE), passage(AGREES, "b")]
@@ -466,9 +475,9 @@ def test_who_is_answered_by_a_name_rather_than_what_is_said_of_it(
     assert (answer.short, answer.text) == (short, text)
 
 
-@pytest.mark.parametrize("span", ["the autumn", "May 1931"])
+@pytest.mark.parametrize("span", ["the autumn", "May 1931", "27 times since May"])
 def test_a_time_is_no_reason(span: str) -> None:
-    text = f"The ferry was turned away since {span}, as the channel had silted up."
+    text = f"The ferry was turned away in {span}, as the channel had silted up."
     _, answer = ask("Why was the ferry turned away?", {span: 5.0}, passage(text))
     assert (answer.short, answer.text) == (None, text)
 
