@@ -89,7 +89,7 @@ function turnOf(question) {
 function show(body, answer) {
   body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
   turns.push(answer);
-  if (answer.asked !== answer.question) body.querySelector(".asked")?.append(" ", el("button", { class: "second", click: () => ask(answer.question, []) }, "Ask just what I wrote"));
+  body.querySelector(".asked")?.append(" ", el("button", { class: "second", click: () => ask(answer.question, []) }, "Ask just what I wrote"));
   if (!byLink()) keep(KEPT, turns.slice(-HISTORY.turns)); // a link: this tab's conversation is kept until one asks
 }
 

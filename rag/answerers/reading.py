@@ -256,9 +256,8 @@ def _agreeing(side: Candidate, ranked: Ranked, passages: Sequence[Passage]) -> l
     for one in ranked.found:
         article = passages[one.passage].chunk.article_id
         sure = one.row[0] > 0 and one.row[1] > 0 and not _superseded(one, passages)
-        if article not in seen and sure and agree(one.text, side.text):
-            if not value <= set(plain(told_by(one, passages)).split()):
-                continue
+        whole = value <= set(plain(told_by(one, passages)).split())
+        if article not in seen and sure and whole and agree(one.text, side.text):
             seen.add(article)
             found.append(one)
     return found[:_AGREEING]

@@ -101,10 +101,15 @@ def test_a_follow_up_goes_with_what_was_said(opened: Open, site: Site) -> None:
     assert page.locator(".asked").count() == 0
 
 
-def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
+def reads_as(site: Site, asked: str) -> None:
+    """The next questions are answered as if they were this one."""
     says(site, site.system.library.article("ferry"), Span(0, 53))
-    site.system.script = [replace(one, asked="When was the first crossing?") if isinstance(one, Answer) else one
+    site.system.script = [replace(one, asked=asked) if isinstance(one, Answer) else one
                           for one in site.system.script or []]  # fmt: skip
+
+
+def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
+    reads_as(site, "When was the first crossing?")
     page = opened()
     ask(page, "When was that?")
     assert page.inner_text(".asked").startswith("Understood as: When was the first crossing?")
@@ -114,9 +119,7 @@ def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
 
 
 def test_a_question_can_be_asked_just_as_it_was_written(opened: Open, site: Site) -> None:
-    says(site, site.system.library.article("ferry"), Span(0, 53))
-    site.system.script = [replace(one, asked="Who came (the ferry)?") if isinstance(one, Answer) else one
-                          for one in site.system.script or []]  # fmt: skip
+    reads_as(site, "Who came (the ferry)?")
     page = opened()
     ask(page, "When was the first crossing?")
     ask(page, "Who came?")
