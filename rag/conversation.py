@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rag.types import Turn
-from rag.words import STOPWORDS
+from rag.words import STOPWORDS, words
 
 _WH = r"(?:who|whom|whose|what|when|where|which|why|how(?:\s+(?:many|much|often|long|far|old|tall|big))?)"
 _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
-_THING = re.compile(r"\b(it|its|they|them|their|theirs)\b", re.I)
+_THING = re.compile(r"\b(it|its)\b", re.I)
+_THINGS = re.compile(r"\b(they|them|their|theirs)\b", re.I)
 _THERE = re.compile(r"\b(there)\b(?!\s+(?:is|are|was|were|any|been)\b)(?<!\bis there)(?<!\bare there)", re.I)
 _POSSESSIVE = frozenset({"his", "her", "hers", "its", "their", "theirs"})
 _NAME = re.compile(r"\b(?:the\s+)?[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:(?:of|the|and|de|van|von)\s+)*[A-ZÀ-Þ0-9][\w'’.-]*)*")
@@ -25,6 +26,7 @@ _TOPIC = re.compile(
     rf"(?:\babout|\bof|^what(?:['’]s|\s+(?:is|are|was|were)))\s+(?:(?:the|a|an)\s+)?((?:{_PLAIN}\s+){{0,3}}{_PLAIN})$",
     re.I,
 )
+_DEFINED = re.compile(rf"^what(?:['’]s|\s+(?:is|are))\s+((?:{_PLAIN}\s+){{0,3}}{_PLAIN})$", re.I)
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _TIME = re.compile(
     rf"\b(?:(?:in|on|since|by|before|after|during)\s+)?(?:\d{{1,2}}\s+)?(?:(?:{_MONTHS})\s+)?(?:1\d{{3}}|20\d{{2}})\b",
@@ -52,13 +54,20 @@ _FIRST_WORDS = _ORDERS | frozenset(
     "and but so in on at for from by to with after before between during until a an the "
     "he she they it his her their its this that these those there here nobody nothing everybody everyone someone none "
     "one two three four five six seven eight nine ten many most some several few all both each another others more "
-    "less".split()
+    "less since under over against through about within".split()
 )
-
 
 _OF_ONESELF = re.compile(r"\b(?:I|me|my)\b")  # "How do I …" asks of no article's subject
 _BESIDE = re.compile(r"\b(?:in|at|near|from|by)\s$", re.I)
 _TOLD = re.compile(r"\babout\s$", re.I)  # "What did Norham say about it?": of something else
+_NOUN = re.compile(rf"\bthe\s+(?:{_PLAIN}['’]?\s+){{1,3}}(of|to|for|in|at|on|near)\s$")
+_STANDS_BY = re.compile(r"(the [a-z ’'-]+?) (?:of|to|for|in|at|on|near) (.+)")  # "the dredging at Lindmouth"
+_NAMELESS = re.compile(r"the [a-z ’'-]+")
+_SUBJECT = re.compile(rf"\b(?i:({_AUXILIARY}))\s+(the|there an?)\s+({_PLAIN}(?:\s+{_PLAIN}){{0,3}})(?=$|\s)")
+_IS = re.compile(r"(?:what|who|which)(?:\s+[a-z]+){0,2}\s+(?:is|are|was|were)\s", re.I)
+_DONE = re.compile(r"(?:do|does|did|can|could|will|would|shall|should|may|might|must)\b|.*(?:ed|en|wn|nt|lt|ld)$", re.I)
+_ADDED = re.compile(r"\s\(([^()]*)\)$")
+_LASTS = 4  # a name is put in until so many later questions were about something else
 _HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
 _GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings)(?: there)?", re.I)
@@ -89,16 +98,19 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     """``question`` with what it leaves to the turns before it put in."""
     before, answered = "", ""
     told: list[str] = []
+    met: list[str] = []  # whom only answers told of
+    said = " ".join(turn.text for turn in history if turn.role == "user")
     for turn in history:
         if turn.role == "assistant":
             answered = turn.text
         elif _LEAD.sub("", turn.text).strip("?.! ") and not small_talk(turn.text):
-            before, answered = _resolved(turn.text, before, answered, told), ""
-            told += _about(before) or _topics(before, told)
-    return _resolved(question, before, answered, told) if before else question
+            before, answered = _resolved(turn.text, before, answered, told, met), ""
+            asked = _about(before, turn.text, told)
+            (met if asked and names(f"so {asked[-1]}") and asked[-1] not in said else told).extend(asked)
+    return _resolved(question, before, answered, told, met) if before else question
 
 
-def _resolved(question: str, before: str, answered: str, told: Sequence[str]) -> str:
+def _resolved(question: str, before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> str:
     asked = _LEAD.sub("", question.strip()).rstrip("?.! ")
     if not before or not asked:
         return question
@@ -108,20 +120,21 @@ def _resolved(question: str, before: str, answered: str, told: Sequence[str]) ->
     if _WHY.match(asked):
         asked = "why"
     if _BARE.match(asked):
-        doer = _DOER.match(earlier) if asked.casefold() == "why" else None
-        if doer and (who := names(_sentence(answered))):
-            return f"{asked} {who[0]} {doer['did']}?"
+        if asked.casefold() == "why" and (doer := _DOER.match(earlier)):
+            someone, did, _ = _sentence(answered).partition(f" {doer['did'].split()[0]} ")
+            if who := names(_sentence(answered)) or ([someone[0].lower() + someone[1:]] if did else []):
+                return f"{asked} {who[0]} {doer['did']}?"
         degree = _DEGREE.match(earlier) if asked.casefold().startswith("why") else None
         return f"{asked} {_without_asking(earlier)}{f' so {degree[1].lower()}' if degree else ''}?"
     correction = _MEANT.match(asked)
     if correction and (meant := correction[1]) != asked:
         if _ASKS.match(meant) or _VERB.search(meant):
-            return _with_subject(f"{meant}?", *_subjects(before, answered, told))
+            return _with_subject(f"{meant}?", *_subjects(before, answered, told, met))
         return _replaced(earlier, meant)
     about = _ABOUT.match(asked)
     if about or _fragment(asked):
         return _replaced(earlier, about[1] if about else asked)
-    return _with_subject(question, *_subjects(before, answered, told))
+    return _with_subject(question, *_subjects(before, answered, told, met))
 
 
 def _fragment(asked: str) -> bool:
@@ -156,18 +169,26 @@ def _replaced(earlier: str, new: str) -> str:
     return f"{earlier.replace(things[-1], new)}?" if things else f"{earlier} {new}?"
 
 
-def _with_subject(question: str, person: str, thing: str) -> str:
+def _with_subject(question: str, person: str, thing: str, topic: str) -> str:
     """Pronouns replaced by what they stand for; a question that names nothing is told its subject at the end."""
-    for pattern, subject in ((_PERSON, person), (_THING, thing), (_THERE, thing)):
+    several = topic if _NAMELESS.fullmatch(thing) else thing
+    there = _STANDS_BY.sub(r"\2", thing)
+    for pattern, subject in ((_PERSON, person), (_THINGS, several), (_THING, thing), (_THERE, there)):
         match = pattern.search(question)
         before, after = (question[: match.start()], question[match.end() :]) if match else ("", "")
         if match and subject and (not names(before) or _TOLD.search(before)):
             put = f"{subject}'s" if match[1].casefold() in _POSSESSIVE and _owns(question, match) else subject
             if pattern is _THERE and not re.search(r"\b(?:in|at|from|to|near)\s*$", before):
                 put = f"in {put}"
-            return before + put + after
-    named = thing != thing.lower() and not names(question) and not _OF_ONESELF.search(question)
-    return f"{question.rstrip('?.! ')} ({thing})?" if named else question
+            question = before + put + after
+            if not _NAMELESS.match(subject):
+                return question
+            break
+    if names(question) or topic in question or _OF_ONESELF.search(question):
+        return question
+    short = len(question.split()) <= 3  # "Who objected?" has no noun of its own
+    told = topic if short else _STANDS_BY.sub(r"\2", topic)
+    return f"{question.rstrip('?.! ')} ({told})?" if short or told != told.lower() else question
 
 
 def _owns(text: str, match: re.Match[str]) -> bool:
@@ -176,48 +197,64 @@ def _owns(text: str, match: re.Match[str]) -> bool:
     return after is not None and (match[1].casefold() != "her" or after[1] not in STOPWORDS)
 
 
-def _subjects(before: str, answered: str, told: Sequence[str]) -> tuple[str, str]:
-    """What "he" and what "it" would stand for.
+def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> tuple[str, str, str]:
+    """What "he" and what "it" would stand for, and what a question that has neither is about.
 
     A person is who answered "who", else the name that came up most; a thing is what was asked about last.
     """
-    asked = _about(before) or _topics(before, told)
-    new = [name for name in names(_sentence(answered)) if name not in told]
+    answer = _sentence(answered)
+    asked = set(words(before))
+    new = [name for name in names(answer) if name not in told and name.lower() not in before.lower()]
+    titled = [name for name in new if asked & set(words(answer.partition(name)[0])[-1:] + words(name))]
     who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I) and not _WHO_IS.match(before.rstrip("?.! "))
-    things = [match.group() for match in _THE.finditer(before)]
-    thing = asked[-1] if asked else told[-1] if told else things[0] if things else new[0] if new else ""
-    often = max(
-        (one for one in told if one != one.lower()),
-        key=lambda name: (told.count(name), told.index(name) * -1),
-        default="",
-    )
-    named = asked[-1] if asked and _WHO_IS.match(before.rstrip("?.! ")) else ""
-    return named or (new[0] if who and new else often) or thing, thing
+    thing = told[-1] if told else ""
+    people = [name for one in (*told, *met) for name in names(f"so {one}") if not name.startswith("the ")]
+    often = max(people, key=people.count, default="" if thing.startswith("the ") else thing)
+    if who or re.match(r"which\b", before, re.I):
+        often = (titled or (new if who else []) or [often])[0]
+    elif told and _WHO_IS.match(before.rstrip("?.! ")):
+        often = told[-1]
+    return often, thing, next((one for one in told[: -_LASTS - 1 : -1] if not _NAMELESS.fullmatch(one)), thing)
 
 
-def _about(question: str) -> list[str]:
-    """Names in a question, with the noun that they stand before; the last is what it is about rather than where."""
-    earlier = question.rstrip("?.! ")
+def _about(question: str, written: str, told: Sequence[str]) -> list[str]:
+    """What a question is about: its names, with the noun that they stand by, the last rather than where; or a noun."""
+    whole = question.rstrip("?.! ")
+    added = _ADDED.search(whole)
+    earlier = whole[: added.start()] if added and added[1] not in written else whole
     found: list[tuple[bool, str]] = []
     at = 0
-    for name in names(question):
+    for name in names(earlier):
         at = earlier.find(name, at)
         end = at + len(name)
         head = _HEAD.match(earlier, end) if re.fullmatch(r"the \w+", name) else None
         verb = _VERB.search(earlier, 0, at) and not re.search(r"\b(?:is|are) $", earlier[:at])
         if head and verb and not _HEAD.match(earlier, head.end()):
             head = None  # "did the Titanic sink"
-        found.append((_BESIDE.search(earlier, 0, at) is None, name + (head.group() if head else "")))
+        start = _start(earlier, at, end, told)
+        what = start < at or _BESIDE.search(earlier, 0, at) is None
+        found.append((what, earlier[start:end] + (head.group() if head else "")))
         at = end
-    return [name for _, name in sorted(found, key=lambda one: one[0])]
-
-
-def _topics(question: str, told: Sequence[str]) -> list[str]:
-    """What a question without names is about: what was told before, if it is in it, or else what its form shows."""
-    if again := [topic for topic in told if topic in question]:
+    if found:
+        return [name for _, name in sorted(found, key=lambda one: one[0])]
+    if again := [one for one in told if _STANDS_BY.sub(r"\1", one) in earlier]:
         return again[-1:]
-    found = _TOPIC.search(question.rstrip("?.! "))
-    return [found[1]] if found else []
+    subject = _SUBJECT.search(earlier)
+    if subject and not _IS.fullmatch(earlier, 0, subject.start(2)):
+        noun, _, last = subject[3].rpartition(" ")
+        done = subject[2] == "the" and (not subject.start() or _DONE.match(f"{subject[1]} {last}"))
+        return [f"the {noun if noun and done else subject[3]}"]
+    topic = _TOPIC.search(whole) or _DEFINED.search(earlier)
+    return [topic[1]] if topic else []
+
+
+def _start(question: str, at: int, end: int, told: Sequence[str]) -> int:
+    """Where a name starts with the noun that it stands by: "the dredging at Lindmouth"."""
+    noun = _NOUN.search(question, 0, at)
+    if not noun or (end == len(question) and _IS.fullmatch(question, 0, noun.start())):
+        return at  # "What is the capital of Peru?"
+    asked = noun[1] in ("in", "at", "on", "near") or question[noun.start() : end] in told
+    return noun.start() if asked or re.search(rf"\b{_AUXILIARY}\s$", question[: noun.start()], re.I) else at
 
 
 def names(text: str) -> list[str]:

@@ -103,6 +103,72 @@ def test_the_follow_ups_of_the_set_name_their_subject() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["Why was the dredging at Lindmouth delayed?", "How long will it take?"], "dredging at Lindmouth take?"),
+        (["Why was the dredging at Lindmouth delayed?", "What happens there?"], "What happens in Lindmouth?"),
+        (
+            ["How much did the repair of the Weir Bridge cost?", "Who paid for it?"],
+            "for the repair of the Weir Bridge?",
+        ),
+        (
+            ["What did the workers' letter to Jeff Bezos say?", "When was it sent?"],
+            "workers' letter to Jeff Bezos sent?",
+        ),
+        (["What did the workers' letter to Jeff Bezos say?", "What did he say?"], "What did Jeff Bezos say?"),
+        (["When did the tower in Norham fall?", "Who built it?", "Was it old?"], "Was the tower in Norham old?"),
+        (["What is the capital of Peru?", "Who rules it?"], "Who rules Peru?"),
+        (["When will the dredging start?", "How long will it take?"], "How long will the dredging take?"),
+        (["How many people did the ferry carry?", "Was it free?"], "Was the ferry free?"),
+        (
+            ["When was the Weir Bridge built?", "When did the repair start?", "Who did it?"],
+            "the repair (the Weir Bridge)?",
+        ),
+        (["When did Krakatoa erupt?", "Is there a new volcano?", "How high is it?"], "is the new volcano (Krakatoa)?"),
+        (
+            ["What does ICE do?", "What is extreme vetting?", "When was it planned?"],
+            "When was extreme vetting planned?",
+        ),
+        (["Since when is the bridge open?", "Who built it?"], "Who built the bridge?"),
+    ],
+)
+def test_it_is_the_noun_that_was_asked_about(asked: list[str], expected: str) -> None:
+    assert standalone(asked[-1], [Turn("user", text) for text in asked[:-1]]).endswith(expected)
+
+
+LOCK = ["Why was the lock late?", "When did the lock open?", "Is the lock free?", "How long is the lock?"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["Why was the dredging at Lindmouth delayed?"], "Who objected (the dredging at Lindmouth)?"),
+        (
+            ["Why was the dredging at Lindmouth delayed?", "What did the work cost?"],
+            "Who objected (the dredging at Lindmouth)?",
+        ),
+        (["When will the dredging start?"], "Who objected (the dredging)?"),
+        (["How many people use the ferry in Ostrand?", *LOCK[:2]], "Who objected (the ferry in Ostrand)?"),
+        (["How many people use the ferry in Ostrand?", *LOCK], "Who objected (the lock)?"),
+        (["Who built the Suez Canal?", "Why are there no locks?", "What about Panama?"], "Who objected (Panama)?"),
+    ],
+)
+def test_what_is_added_is_what_was_asked_about_last(asked: list[str], expected: str) -> None:
+    assert standalone("Who objected?", [Turn("user", text) for text in asked]) == expected
+
+
+def test_whom_an_answer_told_of_is_no_subject_of_other_questions() -> None:
+    history = [
+        Turn("user", "When was the Weir Bridge closed?"),
+        Turn("user", "Who is the mayor?"),
+        Turn("assistant", "Mayor Odile Brandt thanked the firm."),
+        Turn("user", "What did she ask for?"),
+    ]
+    assert standalone("What did the repair cost?", history) == "What did the repair cost (the Weir Bridge)?"
+    assert standalone("Where does she live?", history) == "Where does Mayor Odile Brandt live?"
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("Hello!", "greeting"),
@@ -144,6 +210,31 @@ def test_small_talk(text: str, kind: str | None) -> None:
             "why Councillor Ines Marrow voted against the budget?",
         ),
         ("What did the council close?", "It closed the bridge.", "Why did they do that?", "why did the council close?"),
+        (
+            "Who was the engineer?",
+            "Mayor Odile Brandt thanked the engineer Tomas Vell.",
+            "Where does he live?",
+            "Where does Tomas Vell live?",
+        ),
+        (
+            "Who is the harbour master?",
+            "Harbour master Greta Holm spoke.",
+            "What did she say?",
+            "What did Greta Holm say?",
+        ),
+        (
+            "Which senator criticised ICE?",
+            "Senator Ron Wyden has criticised ICE.",
+            "Why was he troubled?",
+            "Why was Senator Ron Wyden troubled?",
+        ),
+        ("What did the Pelling mill grind?", "Corn.", "What did he say?", "What did he say (the Pelling mill)?"),
+        (
+            "Who objected to the plan?",
+            "The fishermen's union objected to it.",
+            "why?",
+            "why the fishermen's union objected to the plan?",
+        ),
         ("Who built the lock?", "Nobody did.", "why?", "why built the lock?"),
         (
             "What did Rekognition match?",
