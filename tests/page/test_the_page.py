@@ -144,6 +144,25 @@ def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -
     assert page.locator(".turn").count() == 0
 
 
+def test_the_way_to_a_new_conversation_stays_in_sight_and_covers_nothing(opened: Open, site: Site) -> None:
+    long = put(site, id="long", title="Long", text="It goes on and on, word after word. " * 40)
+    says(site, long, *[Span(36 * n, 36 * n + 35) for n in range(30)])
+    for size in SIZES.values():
+        page = opened("/", viewport=size)
+        for question in ("When was it?", "And where?"):
+            ask(page, question)
+        below = page.locator("header").bounding_box()["height"]
+        assert page.locator("header").bounding_box()["y"] == 0
+        assert page.locator(".turn:last-child .question").bounding_box()["y"] >= below
+        page.locator(".turn:last-child .cite").first.focus()
+        for _ in range(36):  # back over the first answer's quotes, of which none is in sight
+            page.keyboard.press("Shift+Tab")
+            focused = "document.activeElement.getBoundingClientRect().top"
+            assert page.evaluate("document.activeElement.closest('header') !== null") or page.evaluate(focused) >= below
+        page.click("text=New conversation")
+        page.wait_for_selector("#start")
+
+
 def test_from_a_new_conversation_one_comes_back_to_any_before_it(opened: Open) -> None:
     page = opened()
     assert page.locator(".earlier").count() == 0
