@@ -27,6 +27,7 @@ _STATUS = {
 
 def page(title: str, *body: str, question: str = "", scripts: Sequence[str] = (), ask: bool = True) -> Markup:
     """A whole document, with the form on top unless ``ask`` is False."""
+    scripts = [*scripts, *([] if "page.js" in scripts else ["back.js"]), *(["field.js"] if ask else [])]
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -35,7 +36,7 @@ def page(title: str, *body: str, question: str = "", scripts: Sequence[str] = ()
         el("title", title),
         el("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
         el("link", rel="stylesheet", href="/static/quotewell.css"),
-        *(el("script", src=f"/static/{name}", type="module") for name in [*scripts, *(["field.js"] if ask else [])]),
+        *(el("script", src=f"/static/{name}", type="module") for name in scripts),
     )
     top = el(
         "header",

@@ -1,5 +1,6 @@
 // Putting articles in by file, drop or paste, each with a word on what became of it; and taking them out, after asking.
 import { articleUrl, call, day, el, pageUrl } from "./dom.js";
+import { anew } from "./kept.js";
 
 const OUTCOMES = { added: "added", updated: "updated: a new revision", unchanged: "was there already", refused: "refused" };
 const list = document.getElementById("list");
@@ -71,7 +72,8 @@ async function putFiles(files) {
 
 async function done(taken) {
   if (!taken) return;
-  told.append(el("li", {}, el("a", { href: "/" }, "Ask a question now")));
+  const begin = (event) => { event.preventDefault(); anew(); };
+  told.append(el("li", {}, el("a", { href: "/", click: begin }, "Ask a question now")));
   await refresh();
   told.scrollIntoView({ block: "nearest" });
 }

@@ -1,6 +1,7 @@
 // Asking as a conversation: answers as they come, each mark with its quote, and the article beside them.
 import { call, el, events, Trouble } from "./dom.js";
 import { drawAnswer, drawDeclined, streamed } from "./answer.js";
+import { anew, earlier, keep, keepEarlier, kept } from "./kept.js";
 import { closeArticle } from "./source.js";
 import { opened } from "./share.js";
 
@@ -12,9 +13,6 @@ const main = document.getElementById("main");
 const start = document.getElementById("start");
 const log = el("section", { id: "log", "aria-live": "polite", "aria-label": "Conversation" });
 const banner = el("p", { id: "banner", class: "note", role: "status", hidden: true });
-const KEPT = "quotewell.conversation"; // of this tab, so that a reload loses nothing
-const EARLIER = "quotewell.earlier"; // those before it, the last first
-const MOST = 8; // of them
 const empty = start?.classList.contains("empty") ?? false;
 const turns = [];
 let under = null; // the request that is answered now
@@ -30,35 +28,14 @@ function talking() {
   document.body.classList.add("talking");
 }
 
-function anew() {
-  const talk = kept();
-  keep(KEPT, []);
-  if (talk.length) keepEarlier([talk, ...kept(EARLIER)].slice(0, MOST));
-  location.assign("/");
-}
-
-/** As many of the conversations as there is room for, the last first. */
-function keepEarlier(talks) {
-  while (!keep(EARLIER, talks) && talks.length) talks.pop();
-}
-
-function keep(name, value) {
-  try {
-    sessionStorage.setItem(name, JSON.stringify(value));
-    return true;
-  } catch {
-    return false; // it is full, or not allowed
-  }
-}
-
 /** Ways back on the start page to the conversations before the one that is to begin, each by its first question. */
 function offerEarlier() {
-  const talks = kept(EARLIER);
+  const talks = earlier();
   if (!start || !talks.length) return;
   const back = (n) => {
     const [talk] = talks.splice(n, 1);
     keepEarlier(talks);
-    keep(KEPT, talk);
+    keep(talk);
     location.assign("/");
   };
   const ways = talks.map((talk, n) => el("li", {}, el("button", { class: "second", dir: "auto", click: () => back(n) }, talk[0].question)));
@@ -73,9 +50,9 @@ function history() {
     { role: "user", content: question },
     { role: "assistant", content: text },
   ]);
-  const kept = told.slice(-HISTORY.turns);
-  while (kept.reduce((sum, turn) => sum + turn.content.length, 0) > HISTORY.chars) kept.splice(0, 2);
-  return kept;
+  const recent = told.slice(-HISTORY.turns);
+  while (recent.reduce((sum, turn) => sum + turn.content.length, 0) > HISTORY.chars) recent.splice(0, 2);
+  return recent;
 }
 
 function turnOf(question) {
@@ -90,7 +67,7 @@ function show(body, answer) {
   body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
   turns.push(answer);
   body.querySelector(".asked")?.append(" ", el("button", { class: "second", click: () => ask(answer.question, []) }, "Ask just what I wrote"));
-  if (!byLink()) keep(KEPT, turns.slice(-HISTORY.turns)); // a link: this tab's conversation is kept until one asks
+  if (!byLink()) keep(turns.slice(-HISTORY.turns)); // a link: this tab's conversation is kept until one asks
 }
 
 /** Whether the page was opened at a question or an answer, not at the start. */
@@ -107,16 +84,7 @@ function asking() {
   }
 }
 
-/** The conversation of this tab before it was reloaded. */
-function kept(which = KEPT) {
-  try {
-    return JSON.parse(sessionStorage.getItem(which)) ?? [];
-  } catch {
-    return [];
-  }
-}
-
-/** That conversation once more; an answer whose articles have changed or gone meanwhile says so. */
+/** The conversation of this tab before it was reloaded; an answer whose articles have changed or gone meanwhile says so. */
 function showKept() {
   const current = new Map();
   for (const answer of kept()) {

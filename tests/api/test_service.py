@@ -20,7 +20,7 @@ from rag import errors
 from rag.types import Passage, Span
 from tests.api.fake_system import FERRY, HOSTILE, FakeSystem, answered, failing, whole_chunk
 
-SCRIPTS = [{"src": f"/static/{name}.js", "type": "module"} for name in ("page", "articles", "quote", "field")]
+SCRIPTS = [{"src": f"/static/{name}.js", "type": "module"} for name in ("page", "articles", "quote", "back", "field")]
 PAGES = ["/", "/?q=crossing", "/?q=danger", "/?q=nothing", "/?q=", "/docs", "/articles/ferry", "/articles", "/nowhere"]
 HTML = {"accept": "text/html,*/*"}
 

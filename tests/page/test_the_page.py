@@ -181,6 +181,25 @@ def test_from_a_new_conversation_one_comes_back_to_any_before_it(opened: Open) -
     assert page.locator(".earlier button").all_inner_texts() == ["When was the first crossing?", "How many cars?"]
 
 
+def test_from_the_articles_one_comes_back_or_begins_anew(opened: Open) -> None:
+    page = opened("/articles")
+    assert page.locator("text=Back").count() == 0
+    page.goto(page.url.removesuffix("articles"))
+    ask(page, "When was the first crossing?")
+    for path in ("Articles", "A ferry for Ostrel"):
+        page.click(f"nav >> text={path}" if path == "Articles" else f".articles >> text={path}")
+        page.click("text=Back to the conversation")
+        expect(page.locator(".turn .question")).to_have_text(["When was the first crossing?"])
+        page.click("nav >> text=Articles")
+    page.click("text=Add articles")
+    page.click("text=Paste a text instead")
+    page.fill("#text", "The well of Norham is 40 metres deep.")
+    page.click("text=Add this text")
+    page.click("text=Ask a question now")
+    page.wait_for_selector(".earlier button:has-text('first crossing')")
+    assert page.locator(".turn").count() == 0
+
+
 def test_the_field_grows_with_the_question(opened: Open) -> None:
     page = opened()
     height = page.locator("#q").bounding_box()["height"]
