@@ -203,7 +203,8 @@ def articles_page(
 def _no_article(given: dict[str, str]) -> str:
     if "from" in given and "to" in given and given["from"] > given["to"]:
         return "No article fits: the first day is after the last."
-    other = {"words": "fewer words", "from": "other dates", "to": "other dates", "publisher": "another publisher"}
+    words = "fewer words" if len(given.get("words", "").split()) > 2 else "other words"
+    other = {"words": words, "from": "other dates", "to": "other dates", "publisher": "another publisher"}
     return f"No article fits. Try {' or '.join(dict.fromkeys(other[name] for name in given)) or 'other words'}."
 
 

@@ -162,12 +162,30 @@ function passageOf(passage) {
   return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, text)), place(passage, passage));
 }
 
-/** Whether a passage has a word of the question that means something, perhaps in another form. */
-function share(question, { text, title }) {
-  const there = `${title} ${text}`.toLowerCase();
-  const meant = question.toLowerCase().match(/[\p{L}\p{N}]{4,}/gu) ?? [];
-  if (!meant.length || /[\u3040-\u9fff\uac00-\ud7af]/.test(question)) return true; // no words with spaces between them
-  return meant.some((word) => !COMMON.has(word) && there.includes(word.slice(0, 5)));
+const UNSPACED = /[\u3040-\u9fff\uac00-\ud7af]/; // writing without spaces between words
+const NAME = /(?<=\S\s)\p{Lu}[\p{L}\p{N}]+(?:\s\p{Lu}[\p{L}\p{N}]+)*/gu;
+
+/** Whether a text has a word, perhaps in another form. */
+const has = (text, word) => text.toLowerCase().includes(word.toLowerCase().slice(0, 5));
+
+/** Whether a text has a word of the question that means something. */
+function share(question, text) {
+  const meant = (question.match(/[\p{L}\p{N}]{4,}/gu) ?? []).filter((word) => !COMMON.has(word.toLowerCase()));
+  return !meant.length || UNSPACED.test(question) || meant.some((word) => has(text, word));
+}
+
+/** A name in the question that none of the texts has. */
+function unheard(question, texts) {
+  const lacking = (word) => !COMMON.has(word.toLowerCase()) && !texts.some((text) => has(text, word));
+  return question.match(NAME)?.find((name) => name.split(/\s/).some(lacking));
+}
+
+/** What may help where nothing was answered. */
+function advice(question, texts) {
+  const name = unheard(question, texts);
+  if (texts.length && name) return `They do not seem to say anything about ${name}.`;
+  if (!UNSPACED.test(question) && question.trim().split(/\s+/).length < 3) return "A whole question may find more.";
+  return "No sentence is likely enough to be the answer. One thing at a time, or other words, may find more.";
 }
 
 export function drawDeclined(answer, ask, empty = false) {
@@ -175,14 +193,27 @@ export function drawDeclined(answer, ask, empty = false) {
     const put = el("a", { href: "/articles" }, "Put some in");
     return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
   }
-  const near = answer.passages.filter((one) => share(answer.asked ?? answer.question, one)).slice(0, 3);
-  const instead = (answer.instead ?? []).map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
+  const question = answer.asked ?? answer.question;
+  const textOf = ({ title, text }) => `${title} ${text}`;
+  const near = answer.passages.filter((one) => share(question, textOf(one))).slice(0, 3);
+  if (answer.passages.length && !near.length) {
+    return el(
+      "div",
+      {},
+      readAs(answer),
+      el("p", { class: "answer" }, "The articles do not seem to say anything about this."),
+      el("p", { class: "lead" }, "If they should, other words may find it."),
+    );
+  }
+  const all = answer.instead ?? [];
+  const alike = all.filter((one) => share(question, one));
+  const instead = (alike.length ? alike : all.slice(0, 1)).map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
   return el(
     "div",
     {},
     readAs(answer),
     el("p", { class: "answer", dir: "auto" }, answer.text),
-    el("p", { class: "lead" }, "No sentence is likely enough to be the answer. One thing at a time, or other words, may find more."),
+    el("p", { class: "lead", dir: "auto" }, advice(question, answer.passages.map(textOf))),
     instead.length ? el("p", { class: "lead" }, "What they do answer:") : null,
     instead.length ? el("ul", { class: "chips" }, ...instead) : null,
     near.length ? el("p", { class: "lead" }, "The nearest passages:") : null,

@@ -241,7 +241,18 @@ def test_passages_that_have_nothing_of_the_question_are_not_shown(opened: Open) 
     page.fill("#q", "nothing baked")
     page.press("#q", "Enter")
     page.wait_for_selector(".turn .answer")
+    assert page.inner_text(".turn .answer") == "The articles do not seem to say anything about this."
     assert page.locator(".turn .quotes").count() == 0
+
+
+def test_a_name_that_no_passage_has_is_told(opened: Open, site: Site) -> None:
+    passage = Passage(whole_chunk(site.system.library.article("ferry")), 1.0)
+    page = opened()
+    for question, told in (("Who crossed to Old Brazil?", True), ("Who crossed to Ostrel?", False)):
+        site.system.script = [Answer(question, "unanswerable", "No.", None, (), (passage,), 0.1)]
+        ask(page, question)
+        seen = page.inner_text(".turn:last-child .lead >> nth=0")
+        assert (seen == "They do not seem to say anything about Old Brazil.") == told
 
 
 def test_an_answer_that_may_well_be_wrong_says_so_first(opened: Open, site: Site) -> None:
@@ -294,11 +305,31 @@ def test_a_proposal_is_asked_when_it_is_chosen(opened: Open, site: Site) -> None
         Answer("q", "unanswerable", "No.", None, (), (passage,), 0.1, instead=(asked,)),
     ]
     page = opened()
-    ask(page, "nothing")
+    ask(page, "Who crossed?")
     site.system.script = None
     page.click(".chips button")
     page.locator(".turn").nth(1).locator(".cite").wait_for()
-    assert page.locator(".question").all_inner_texts() == ["nothing", asked]
+    assert page.locator(".question").all_inner_texts() == ["Who crossed?", asked]
+
+
+def test_what_is_proposed_is_about_the_question_or_little(opened: Open, site: Site) -> None:
+    passage = Passage(whole_chunk(site.system.library.article("ferry")), 1.0)
+    near, far = ("When was the first crossing?", "What is a crossing?"), ("Who runs Norham?", "What is Norham?")
+    page = opened()
+    for instead, question, told in (
+        ((*near, *far), "crossing", near),
+        (far, "which crossing was that", far[:1]),
+        (far, "bananas and apples", ()),
+    ):
+        site.system.script = [Answer(question, "unanswerable", "No.", None, (), (passage,), 0.1, instead=instead)]
+        page.fill("#q", question)
+        page.press("#q", "Enter")
+        expect(page.locator(".turn:last-child .question")).to_have_text(question)
+        page.wait_for_selector(".turn:last-child .lead")
+        assert page.locator(".turn:last-child .proposal").all_inner_texts() == list(told)
+    advice = page.locator(".turn .answer + .lead").all_inner_texts()
+    assert advice[0] == "A whole question may find more."
+    assert advice[1].endswith("may find more.")
 
 
 def test_the_start_proposes_questions(opened: Open, site: Site) -> None:
@@ -513,7 +544,7 @@ def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site
     page.wait_for_selector(".outcomes li")
     assert "The mill of Norham: removed" in page.inner_text(".outcomes")
     assert sorted(site.system.library.held) == ["ferry"]
-    assert page.inner_text("#list") == "No article fits. Try fewer words or other dates or another publisher."
+    assert page.inner_text("#list") == "No article fits. Try other words or other dates or another publisher."
     assert page.inner_text("main > .lead") == "0 that fit, of 1 article · Show all"
     page.click("text=Show all")
     assert page.locator(".articles li").count() == 1
