@@ -75,8 +75,8 @@ export function drawAnswer(answer) {
     unsure || conflict ? null : meta(answer),
     el("h3", {}, "Quoted"),
     el("ol", { class: "quotes" }, ...answer.citations.map(quoted)),
-    consulted(answer),
     actions(answer),
+    consulted(answer),
   );
 }
 
@@ -152,8 +152,7 @@ function consulted(answer) {
     one.article_id === passage.article_id && one.start_char_index < passage.end_char_index && passage.start_char_index < one.end_char_index;
   const rest = answer.passages.filter((passage) => !answer.citations.some((one) => inside(passage, one)));
   if (!rest.length) return null;
-  const count = rest.length === 1 ? "1 more passage was found, not quoted" : `${rest.length} more passages were found, not quoted`;
-  return el("details", { class: "consulted" }, el("summary", {}, count), el("ul", { class: "quotes" }, ...rest.map(passageOf)));
+  return el("details", { class: "small consulted" }, el("summary", {}, "Also read, not quoted"), el("ul", { class: "quotes" }, ...rest.map(passageOf)));
 }
 
 function passageOf(passage) {
@@ -230,7 +229,7 @@ function actions(answer) {
       click: async () => {
         try {
           await navigator.clipboard.writeText(make());
-          said.textContent = "Copied.";
+          said.textContent = `${name.replace("Copy", "Copied the")}.`;
         } catch {
           said.textContent = "The browser did not allow it: ";
           said.append(el("textarea", { readonly: true, rows: 3, "aria-label": name }, make()));

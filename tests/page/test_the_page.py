@@ -58,7 +58,7 @@ def test_asking_following_a_mark_and_coming_back(opened: Open, site: Site) -> No
     assert page.inner_text(".question") == "When was the first crossing?"
     assert page.inner_text(".answer").startswith(FACT)
     assert page.inner_text("ol.quotes mark") == FACT
-    assert "1 more passage was found, not quoted" in page.inner_text(".consulted summary")
+    assert page.inner_text(".actions + .consulted summary") == "Also read, not quoted"
     mark = page.locator(".cite")
     mark.hover()
     assert page.inner_text("#card p >> nth=0") == f"“{FACT}”"
@@ -114,7 +114,7 @@ def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
     ask(page, "When was that?")
     assert page.inner_text(".asked").startswith("Understood as: When was the first crossing?")
     page.click("text=Copy text")
-    page.wait_for_selector("text=Copied.")
+    page.wait_for_selector("text=Copied the text.")
     assert page.evaluate("navigator.clipboard.readText()").startswith("When was the first crossing?\n")
 
 
@@ -356,7 +356,7 @@ def test_sides_of_a_conflict_stand_side_by_side(opened: Open, site: Site) -> Non
     assert page.locator(".side .small").all_inner_texts() == ["A ferry for Ostrel · 2019-05-04 · source"] * 2
     assert page.locator(".sure").count() == 0
     page.click("text=Copy text")
-    page.wait_for_selector("text=Copied.")
+    page.wait_for_selector("text=Copied the text.")
     text = page.evaluate("navigator.clipboard.readText()")
     assert f"The articles differ:\n2019-05-04: {FACT} [1]\n2019-05-04: {FERRY['text'][54:78]} [2]" in text
 
@@ -381,7 +381,7 @@ def test_a_link_to_one_answer_opens_with_its_citations_and_its_revisions(opened:
     page = opened()
     ask(page, "When was the first crossing?")
     page.click("text=Copy link")
-    page.wait_for_selector("text=Copied.")
+    page.wait_for_selector("text=Copied the link.")
     link = page.evaluate("navigator.clipboard.readText()")
     put(site, **FERRY | {"text": "All is new."})
     path = link.removeprefix(site.url)
@@ -432,7 +432,7 @@ def test_copies_of_an_answer(opened: Open, site: Site) -> None:
 
     def copied(name: str) -> str:
         page.click(f"text={name}")
-        expect(page.locator(".actions [role=status]")).to_have_text("Copied.")
+        expect(page.locator(".actions [role=status]")).to_have_text(name.replace("Copy", "Copied the") + ".")
         page.evaluate("document.querySelector('.actions [role=status]').textContent = ''")
         found: str = page.evaluate("navigator.clipboard.readText()")
         return found
