@@ -1,5 +1,5 @@
 // Asking as a conversation: answers as they come, each mark with its quote, and the article beside them.
-import { call, el, events, Trouble } from "./dom.js";
+import { articleUrl, call, el, events, pageUrl, Trouble } from "./dom.js";
 import { drawAnswer, drawDeclined, streamed } from "./answer.js";
 import { anew, earlier, keep, keepEarlier, kept } from "./kept.js";
 import { closeArticle } from "./source.js";
@@ -84,24 +84,32 @@ function asking() {
   }
 }
 
-/** The conversation of this tab before it was reloaded; an answer whose articles have changed or gone meanwhile says so. */
+/** The conversation of this tab before it was reloaded; an answer says so where articles no longer have what it quotes. */
 function showKept() {
-  const current = new Map();
+  const articles = new Map();
   for (const answer of kept()) {
     const { body } = turnOf(answer.question);
     show(body, answer);
-    for (const { article_id: id } of answer.citations) if (!current.has(id)) current.set(id, newest(id));
-    Promise.all(answer.citations.map(async (one) => [one.revision, await current.get(one.article_id)])).then((known) => {
-      const became = known.some(([, now]) => now === null) ? "removed" : "changed";
-      if (known.some(([then, now]) => then !== now)) body.prepend(el("p", { class: "note" }, `An article quoted here has been ${became} since. `, el("button", { class: "second", click: () => ask(answer.question) }, "Ask again")));
+    for (const { article_id: id } of answer.citations) if (!articles.has(id)) articles.set(id, newest(id));
+    Promise.all(answer.citations.map(async (one) => [one, await articles.get(one.article_id)])).then((known) => {
+      const lost = known.filter(([one, now]) => !now?.text.includes(one.cited_text));
+      const told = new Map(lost.map(([one, now]) => [one.article_id, since(one, now)]));
+      if (told.size) body.prepend(el("p", { class: "note" }, ...[...told.values()].flat(), el("button", { class: "second", click: () => ask(answer.question) }, "Ask again")));
     }, () => null);
   }
 }
 
-/** The current revision of an article; null where it is gone. */
+/** What became of an article that no longer has what is cited of it. */
+function since({ article_id: id, revision, title }, now) {
+  const name = el("bdi", {}, `“${title || "Untitled"}”`);
+  if (!now) return [name, " was removed since. "];
+  return [name, " no longer says what is quoted here: ", el("a", { href: `${pageUrl(id, now.revision)}?since=${revision.slice(0, 12)}` }, "see what changed"), ". "];
+}
+
+/** An article as it is now; null where it is gone. */
 async function newest(id) {
   try {
-    return (await (await call(`/api/revisions/${encodeURIComponent(id)}`)).json()).revisions[0].revision;
+    return await (await call(articleUrl(id))).json();
   } catch (error) {
     if (error.status === 404) return null;
     throw error;

@@ -280,21 +280,28 @@ def test_a_question_on_an_article_s_page_goes_on_with_the_conversation(opened: O
     expect(page.locator(".turn .question")).to_have_text(["When was the first crossing?", "How many cars?"])
 
 
-def test_what_was_answered_before_its_article_changed_says_so(opened: Open, site: Site) -> None:
+def test_an_answer_whose_quote_is_no_longer_in_its_article_says_so(opened: Open, site: Site) -> None:
     page = opened()
     ask(page, "When was the first crossing?")
     page.reload()
     page.wait_for_selector(".cite")
-    assert "since." not in page.inner_text(".turn")
-    put(site, **FERRY | {"text": "The first crossing to Ostrel was on 4 May."})
+    first = site.system.library.article("ferry").revision
+    put(site, **FERRY | {"text": f"It is so: {FACT} It carries fifty cars."})
+    page.reload()
+    page.wait_for_selector(".cite")
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".turn .note").count() == 0
+    newest = put(site, **FERRY | {"text": "The first crossing to Ostrel was on 4 May."}).revision
     page.reload()
     page.wait_for_selector(".turn .note")
-    assert "has been changed since" in page.inner_text(".turn")
+    assert "“A ferry for Ostrel” no longer says what is quoted here" in page.inner_text(".turn .note")
+    changes = page.locator(".turn .note a").get_attribute("href")
+    assert changes == f"/articles/ferry@{newest}?since={first[:12]}"
     page.click("text=Ask again")
     expect(page.locator(".turn")).to_have_count(2)
     site.system.library.held.clear()
     page.reload()
-    page.wait_for_selector(".turn .note")
+    expect(page.locator(".turn .note").first).to_contain_text("“A ferry for Ostrel” was removed since.")
 
 
 def test_a_proposal_is_asked_when_it_is_chosen(opened: Open, site: Site) -> None:
