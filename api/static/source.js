@@ -6,6 +6,15 @@ document.body.append(panel);
 let from = null;
 let wanted = 0;
 
+/** Opens or shuts the panel beside the text, which is set anew then: what was followed stays at its height. */
+function beside(open) {
+  const height = () => from?.getBoundingClientRect().top ?? 0;
+  const before = height();
+  panel.hidden = !open;
+  document.body.classList.toggle("reading", open);
+  scrollBy(0, height() - before);
+}
+
 /** Back, where opening it went forward: on a phone the article looks like a page. */
 export function closeArticle() {
   if (panel.hidden) return;
@@ -13,14 +22,16 @@ export function closeArticle() {
   if (history.state?.article) history.back();
 }
 
-addEventListener("popstate", hide);
+addEventListener("popstate", () => {
+  hide();
+  history.scrollRestoration = "auto";
+});
 
 function hide() {
   if (panel.hidden) return;
-  panel.hidden = true;
-  document.body.classList.remove("reading");
+  beside(false);
   if (from) from.returned = true; // its quote was just read: no card over the answer
-  from?.focus();
+  from?.focus({ preventScroll: true });
   if (from) from.returned = false;
 }
 
@@ -32,9 +43,11 @@ export async function openArticle(place, opener) {
   const close = el("button", { class: "second close", title: "Back to the answer (Esc)", "aria-label": "Back to the answer", click: closeArticle }, "×");
   const head = el("h2", { tabindex: "-1", dir: "auto" }, place.title || "Untitled");
   panel.replaceChildren(el("div", { class: "top" }, head, close), el("p", { class: "small waiting" }, "Opening …"));
-  if (panel.hidden) history.pushState({ article: true }, "");
-  panel.hidden = false;
-  document.body.classList.add("reading");
+  if (panel.hidden) {
+    history.scrollRestoration = "manual"; // closing it leads back to here, not to where this was scrolled to
+    history.pushState({ article: true }, "");
+  }
+  beside(true);
   head.focus({ preventScroll: true });
   try {
     const [article, { revisions }] = await Promise.all(

@@ -227,6 +227,29 @@ def test_back_closes_the_article_and_not_the_page(opened: Open) -> None:
     assert page.is_hidden("#card")
 
 
+def test_what_is_followed_stays_at_its_height(opened: Open, site: Site) -> None:
+    long = put(site, id="long", title="Long", text="It goes on and on, and on, word after word. " * 60)
+    says(site, long, *[Span(44 * n, 44 * n + 43) for n in range(40)])
+    page = opened("/", viewport=SIZES["wide"])
+    ask(page, "When?")
+    mark = page.locator(".cite").nth(35)
+    mark.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 200)
+    page.wait_for_timeout(200)
+    before = mark.bounding_box()["y"]
+    mark.click()
+    page.wait_for_selector("#source mark")
+    page.wait_for_timeout(200)
+    assert abs(mark.bounding_box()["y"] - before) < 2
+    page.mouse.move(400, 400)
+    page.mouse.wheel(0, 50)
+    page.wait_for_timeout(200)
+    scrolled = mark.bounding_box()["y"]
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(200)
+    assert abs(mark.bounding_box()["y"] - scrolled) < 2
+
+
 def test_what_is_declined_is_declined_kindly(opened: Open) -> None:
     page = opened()
     ask(page, "nothing crosses")
