@@ -215,7 +215,7 @@ def _row(article: Article) -> Markup:
         _title(article),
         el("span", details, class_="small", dir="auto"),
         data_id=article.id,
-        data_title=article.title or article.id,
+        data_title=article.title,
     )
 
 
@@ -246,6 +246,8 @@ def article_page(article: Article, revisions: Sequence[Article], span: Span | No
             el(
                 "p",
                 el("a", "Change its text, date or publisher", href=f"/articles?{urlencode({'revise': article.id})}"),
+                " · ",
+                el("a", "Remove it", href=f"/articles?{urlencode({'remove': article.id})}"),
                 class_="small",
             ),
             el(

@@ -11,6 +11,8 @@ const title = el("input", { id: "title", maxlength: "1000", dir: "auto", autocom
 const date = el("input", { id: "date", type: "date" });
 const publisher = el("input", { id: "publisher", maxlength: "200", dir: "auto" });
 const text = el("textarea", { id: "text", rows: "5", dir: "auto", required: true });
+const submit = el("button", {}, "Add this text");
+const cancel = el("a", { hidden: true }, "Cancel");
 const paste = el(
   "form",
   {},
@@ -18,7 +20,7 @@ const paste = el(
   el("label", { for: "date" }, "Published on (may be left out)"), date,
   el("label", { for: "publisher" }, "Publisher (may be left out)"), publisher,
   el("label", { for: "text" }, "Text"), text,
-  el("button", {}, "Add this text"),
+  el("p", { class: "actions" }, submit, cancel),
 );
 let revised = null; // the article that the form holds a new revision of
 const zone = el(
@@ -30,7 +32,8 @@ const zone = el(
 const bar = el("progress", { hidden: true, "aria-label": "Articles being put in" });
 const told = el("ul", { class: "plain outcomes", role: "status" });
 const pasting = el("details", {}, el("summary", {}, "Paste a text instead"), paste);
-const adding = el("details", { open: document.querySelector(".filters").hidden }, el("summary", { class: "button" }, "Add articles"), zone, pasting);
+const opener = el("summary", { class: "button" }, "Add articles");
+const adding = el("details", { open: document.querySelector(".filters").hidden }, opener, zone, pasting);
 add.append(adding, bar, told);
 
 function tell(name, outcome, reason = "", one = {}) {
@@ -43,7 +46,8 @@ async function put(name, options) {
   try {
     const { results } = await (await call("/api/articles", { method: "POST", ...options })).json();
     const alone = results.length === 1 && results[0].outcome === "added" && options.body instanceof FormData;
-    if (alone && (await joined(name, results[0].id).catch(() => false))) return 1; // where it failed both stay
+    const taken = alone ? await joined(name, results[0].id).catch(() => null) : null; // where it failed both stay
+    if (taken !== null) return taken;
     for (const one of results) tell(results.length > 1 ? one.source : name, one.outcome, one.reason ?? "", one);
     return results.filter((one) => one.outcome !== "refused").length;
   } catch (error) {
@@ -90,17 +94,20 @@ async function refresh() {
 function removable() {
   for (const row of list.querySelectorAll("li[data-id]")) {
     const { id, title: name } = row.dataset;
-    row.append(el("button", { class: "second remove", "aria-label": `Remove ${name}`, click: () => sure(id, name) }, "Remove"));
+    const named = { id, title: name, details: row.querySelector(".small").textContent };
+    row.append(el("button", { class: "second remove", "aria-label": `Remove ${name || id}`, click: () => sure(named) }, "Remove"));
   }
 }
 
-function sure(id, name) {
+/** Asks before an article is removed; ``kept`` is called where it is not. */
+function sure({ id, title: name, details }, kept = () => null) {
   const why = el("p", { role: "alert" });
+  let gone = false;
   const dialog = el(
     "dialog",
     { "aria-labelledby": "sure" },
-    el("h2", { id: "sure", dir: "auto" }, `Remove “${name}”?`),
-    el("p", { class: "small", dir: "auto" }, id),
+    el("h2", { id: "sure", dir: "auto" }, `Remove “${name || "Untitled"}”?`),
+    el("p", { class: "small", dir: "auto" }, [name ? "" : id, details].filter(Boolean).join(" · ")),
     el("p", {}, "All its revisions go, and links to its quotes stop working. This cannot be undone."),
     why,
     el("p", { class: "actions" },
@@ -108,8 +115,9 @@ function sure(id, name) {
       el("button", { class: "danger", click: async () => {
         try {
           await call(articleUrl(id), { method: "DELETE" });
+          gone = true;
           dialog.close();
-          told.replaceChildren(el("li", {}, el("strong", { dir: "auto" }, name), ": removed"));
+          told.replaceChildren(el("li", {}, el("strong", { dir: "auto" }, name || id), ": removed"));
           await refresh();
           told.scrollIntoView({ block: "center" });
         } catch (error) {
@@ -117,9 +125,27 @@ function sure(id, name) {
         }
       } }, "Remove it")),
   );
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => { dialog.remove(); if (!gone) kept(); });
   document.body.append(dialog);
   dialog.showModal();
+}
+
+const detailsOf = ({ publisher, published_at: date }) => [publisher, day(date)].filter(Boolean).join(" · ");
+
+/** Says why there is no such article to change or remove. */
+function unfound(error) {
+  told.append(el("li", { class: "refused" }, error.status === 404 ? "This article was removed already." : error.message));
+}
+
+/** What ``/articles?remove=ID`` opens with: the way here from an article, and back to it. */
+async function remove(id) {
+  history.replaceState(null, "", "/articles");
+  try {
+    const article = await (await call(articleUrl(id))).json();
+    sure({ ...article, details: detailsOf(article) }, () => history.back());
+  } catch (error) {
+    unfound(error);
+  }
 }
 
 input.addEventListener("change", () => putFiles([...input.files]));
@@ -148,9 +174,16 @@ paste.addEventListener("submit", async (event) => {
 /** The form as it was before anything was written or revised in it. */
 function emptied() {
   paste.reset();
+  if (!revised) return;
   revised = null;
-  pasting.firstChild.textContent = "Paste a text instead";
-  paste.lastChild.textContent = "Add this text";
+  history.replaceState(null, "", "/articles");
+  document.querySelector("main").classList.remove("revising");
+  document.querySelector("h1").textContent = "Articles";
+  pasting.append(paste);
+  adding.replaceChildren(opener, zone, pasting);
+  submit.textContent = "Add this text";
+  cancel.hidden = true;
+  text.rows = 5;
 }
 
 /** What a new revision keeps of an article where the form says nothing else. */
@@ -169,37 +202,44 @@ const KEPT = "Earlier revisions stay readable for the answers that quote them.";
 async function namesake(name) {
   const same = await titled(name);
   if (!same) return null;
-  const answer = await choose(`There is an article “${name}” already.`, KEPT, [
+  const answer = await choose(`There is an article “${name}” already.`, same, [
     ["Add as its new revision", same],
     ["Add as another article", null],
-    ["Neither", undefined],
+    ["Cancel", undefined],
   ]);
   return answer && (await call(articleUrl(answer.id))).json();
 }
 
-/** A file just put in, made a new revision of the article that has its title where that is what it was meant to be: whether it was. */
+/** A file just put in, made a new revision of the article that has its title, or taken out again, where that is meant: how many were taken, null where it stays. */
 async function joined(name, id) {
   const made = await (await call(articleUrl(id))).json();
-  const same = revised ?? (await titled(made.title, id));
-  const old = revised ?? (same && (await choose(`There was an article “${made.title}” already.`, KEPT, [
+  const same = revised ?? (made.title ? await titled(made.title, id) : null);
+  const old = revised ?? (same && (await choose(`There was an article “${made.title}” already.`, same, [
     ["Make this its new revision", same],
     ["Keep both articles", null],
+    ["Cancel", undefined],
   ])));
-  if (!old) return false;
+  if (old === undefined) {
+    await call(articleUrl(id), { method: "DELETE" });
+    tell(name, "not added");
+    return 0;
+  }
+  if (!old) return null;
   const { url, published_at, publisher, language, title, text, metadata } = made;
   const given = Object.fromEntries(Object.entries({ url, published_at, publisher, language }).filter(([, value]) => value));
   const article = { ...keptOf(await (await call(articleUrl(old.id))).json()), ...given, title, text, metadata };
-  if (!(await put(name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) }))) return false;
+  if (!(await put(name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) }))) return null;
   if (id !== old.id) await call(articleUrl(id), { method: "DELETE" });
   if (revised) emptied();
-  return true;
+  return 1;
 }
 
-function choose(question, told, ways) {
+/** Which of the ways to go on beside an article that is there already; undefined for none. */
+function choose(question, same, ways) {
   return new Promise((resolve) => {
     let chosen;
     const buttons = ways.map(([name, value], n) => el("button", { class: n ? "second" : null, click: () => { chosen = value; dialog.close(); } }, name));
-    const dialog = el("dialog", { "aria-labelledby": "which" }, el("h2", { id: "which", dir: "auto" }, question), el("p", {}, told), el("p", { class: "actions" }, ...buttons));
+    const dialog = el("dialog", { "aria-labelledby": "which" }, el("h2", { id: "which", dir: "auto" }, question), el("p", { class: "small", dir: "auto" }, detailsOf(same)), el("p", {}, KEPT), el("p", { class: "actions" }, ...buttons));
     dialog.addEventListener("close", () => { dialog.remove(); resolve(chosen); });
     document.body.append(dialog);
     dialog.showModal();
@@ -211,14 +251,19 @@ async function revise(id) {
   try {
     revised = await (await call(articleUrl(id))).json();
   } catch (error) {
-    return tell(id, "refused", error.message);
+    return unfound(error);
   }
-  adding.open = pasting.open = true;
-  pasting.firstChild.textContent = `A new revision of “${revised.title || id}”`;
-  paste.lastChild.textContent = "Add this revision";
+  document.querySelector("main").classList.add("revising");
+  document.querySelector("h1").textContent = `A new revision of “${revised.title || "Untitled"}”`;
+  adding.open = true;
+  adding.replaceChildren(opener, paste, el("details", {}, el("summary", {}, "Take its text from a file instead"), zone));
+  submit.textContent = "Add this revision";
+  cancel.hidden = false;
+  cancel.href = pageUrl(id, revised.revision);
   [title.value, date.value, publisher.value, text.value] = [revised.title, day(revised.published_at), revised.publisher ?? "", revised.text];
   text.rows = 12;
-  text.focus();
+  text.focus({ preventScroll: true });
+  text.setSelectionRange(0, 0);
   return null;
 }
 for (const name of ["dragenter", "dragover"]) {
@@ -229,5 +274,7 @@ for (const name of ["dragleave", "drop"]) {
 }
 const wanted = new URLSearchParams(location.search).get("revise");
 if (wanted) revise(wanted);
+const unwanted = new URLSearchParams(location.search).get("remove");
+if (unwanted) remove(unwanted);
 document.addEventListener("drop", (event) => { if (event.dataTransfer?.files.length) putFiles([...event.dataTransfer.files]); });
 removable();

@@ -55,8 +55,18 @@ export async function openArticle(place, opener) {
     );
     if (turn === wanted) draw(article, revisions, head, close, start, end);
   } catch (error) {
-    const gone = error.status === 404 ? "This revision of the article is no longer here." : error.message;
-    if (turn === wanted) panel.replaceChildren(el("div", { class: "top" }, head, close), el("p", { class: "note", role: "alert" }, gone));
+    const told = error.status === 404 ? await gone(id) : error.message;
+    if (turn === wanted) panel.replaceChildren(el("div", { class: "top" }, head, close), el("p", { class: "note", role: "alert" }, told));
+  }
+}
+
+/** What is gone where a revision of an article is not there. */
+async function gone(id) {
+  try {
+    await call(articleUrl(id));
+    return "This revision of the article is no longer here.";
+  } catch (error) {
+    return error.status === 404 ? "This article was removed." : error.message;
   }
 }
 
@@ -75,7 +85,8 @@ function draw(article, revisions, head, close, start, end) {
     el("a", { href: pageUrl(id, revision, start, end) }, "Open on its own page"),
     source ? " · " : null,
     source ? el("a", { href: source, rel: "noopener noreferrer" }, "source") : null,
-    el("span", { class: "date" }, ` · revision ${revision.slice(0, 12)}`),
+    " · ",
+    el("a", { href: `/articles?remove=${encodeURIComponent(id)}` }, "Remove it"),
   );
   panel.replaceChildren(
     el("div", { class: "top" }, head, close),

@@ -511,6 +511,7 @@ def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(
     well = next(iter(a for some in site.system.library.held.values() for a in some.values() if a.title == "A well"))
     assert (well.published_at, well.publisher) == ("2020-05-01", "The Norham Post")
     page.click("text=Ask a question now")
+    page.wait_for_selector(".scripted #q")
     ask(page, "How deep is the well of Norham?")
     assert page.locator(".cite").count() == 1
 
@@ -585,9 +586,18 @@ def test_an_article_is_revised_on_its_page_or_by_its_title(opened: Open, site: S
     page = opened("/articles/ferry")
     page.click("text=Change its text, date or publisher")
     expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
+    assert page.inner_text("h1") == "A new revision of “A ferry for Ostrel”"
+    assert page.evaluate("document.activeElement.id") == "text"
+    assert not any(page.is_visible(other) for other in (".filters", "#list", "#files", "text=Add articles"))
+    page.click("text=Cancel")
+    page.wait_for_url("**/articles/ferry@*")
+    page.go_back()
+    expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
     page.fill("#text", "It carries fifty cars.")
     page.click("text=Add this revision")
     page.wait_for_selector(".outcomes .updated")
+    assert page.inner_text("h1") == "Articles"
+    assert all(page.is_visible(other) for other in (".filters", "#list", "#files"))
     newest = site.system.library.article("ferry")
     assert (newest.text, newest.title, newest.publisher) == (
         "It carries fifty cars.",
@@ -595,7 +605,7 @@ def test_an_article_is_revised_on_its_page_or_by_its_title(opened: Open, site: S
         FERRY["publisher"],
     )
     assert newest.metadata["tags"] == ["sea"]
-    for choice, kept in (("Neither", 1), ("Add as its new revision", 1), ("Add as another article", 2)):
+    for choice, kept in (("Cancel", 1), ("Add as its new revision", 1), ("Add as another article", 2)):
         page = opened("/articles")
         page.click("text=Add articles")
         page.click("text=Paste a text instead")
@@ -604,10 +614,45 @@ def test_an_article_is_revised_on_its_page_or_by_its_title(opened: Open, site: S
         page.click("text=Add this text")
         page.click(f"dialog >> text={choice}")
         expect(page.locator("dialog")).to_have_count(0)
-        if choice != "Neither":
+        if choice != "Cancel":
             page.wait_for_selector(".outcomes a")
         assert len(site.system.library.held) == kept
         assert site.system.library.article("ferry").publisher == FERRY["publisher"]
+
+
+def test_a_file_of_the_same_title_is_not_added_where_one_cancels(opened: Open, site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "ferry.md"
+    file.write_text(f"# {FERRY['title']}\n\nIt carries fifty cars.", encoding="utf-8")
+    page = opened("/articles")
+    page.click("text=Add articles")
+    for cancel in (lambda: page.click("dialog >> text=Cancel"), lambda: page.keyboard.press("Escape")):
+        page.set_input_files("#files", str(file))
+        page.wait_for_selector("dialog")
+        assert "The Marn Messenger · 2019-05-04" in page.inner_text("dialog")
+        cancel()
+        expect(page.locator(".outcomes li")).to_have_text("ferry.md: not added")
+        assert list(site.system.library.held) == ["ferry"]
+
+
+def test_an_article_is_removed_from_where_it_is_read(opened: Open, site: Site) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    page.click(".cite")
+    page.click("#source >> text=Open on its own page")
+    page.click("text=Remove it")
+    assert page.inner_text("dialog h2") == "Remove “A ferry for Ostrel”?"
+    assert page.inner_text("dialog .small") == "The Marn Messenger · 2019-05-04"
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/articles/ferry@*")
+    page.click("text=Back to the conversation")
+    page.click(".cite")
+    page.click("#source >> text=Remove it")
+    page.click("dialog >> text=Remove it")
+    page.wait_for_selector(".outcomes >> text=removed")
+    assert not site.system.library.held
+    page.click("text=Back to the conversation")
+    page.click(".cite")
+    expect(page.locator("#source [role=alert]")).to_have_text("This article was removed.")
 
 
 def test_what_is_not_there_is_told_kindly(opened: Open) -> None:
