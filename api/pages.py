@@ -86,7 +86,7 @@ def home_page(articles: int, some: Sequence[Article], questions: Sequence[str], 
     ]
     more = [
         el("h2", "The latest articles"),
-        el("ul", *(el("li", _title(article)) for article in named), class_="plain"),
+        el("ul", *(el("li", _title(article), *_dated(article)) for article in named), class_="plain"),
         el("p", el("a", "All articles, and a place to put in your own", href="/articles"), class_="small"),
     ]
     return page(
@@ -221,6 +221,10 @@ def _row(article: Article) -> Markup:
 
 def _title(article: Article) -> Markup:
     return el("a", article.title or "Untitled", href=_article_link(article.id, article.revision), dir="auto")
+
+
+def _dated(article: Article) -> list[str]:
+    return [el("span", f" · {article.published_at[:10]}", class_="small date")] if article.published_at else []
 
 
 def article_page(article: Article, revisions: Sequence[Article], span: Span | None) -> Markup:

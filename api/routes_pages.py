@@ -33,7 +33,8 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 def home(request: Request, system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
     articles, here = system.library.stats().articles, str(request.base_url)
     if q is None:
-        latest = system.library.articles(limit=_TITLES, latest=True)
+        put = system.library.articles(limit=_PAGE, latest=True)  # the library has no order by date: the last put, then
+        latest = sorted(put, key=lambda one: one.published_at or "", reverse=True)[:_TITLES]
         return HTMLResponse(pages.home_page(articles, latest, system.suggestions(), here))
     try:
         answer = whole(system.ask(q))

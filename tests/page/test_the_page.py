@@ -375,6 +375,13 @@ def test_the_start_proposes_questions(opened: Open, site: Site) -> None:
     assert FACT in plain.inner_text(".quotes")
 
 
+def test_the_latest_articles_are_those_published_last(opened: Open, site: Site) -> None:
+    for name, date in (("new", "2020-02-01"), ("old", "1999-01-01"), ("undated", None)):
+        put(site, id=name, title=name, text="It is.", published_at=date)
+    titles = opened().locator("#start .plain a").all_inner_texts()
+    assert titles == ["new", "A ferry for Ostrel", "old", "undated"]
+
+
 def test_sides_of_a_conflict_stand_side_by_side(opened: Open, site: Site) -> None:
     says(site, site.system.library.article("ferry"), Span(0, 53), Span(54, 78), status="conflicting")
     page = opened()
