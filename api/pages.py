@@ -345,12 +345,16 @@ def error_page(title: str, detail: str, question: str = "") -> Markup:
     return page(f"{title} · Quotewell", el("h1", title), el("p", detail, class_="note"), question=question)
 
 
-def gone_page() -> Markup:
-    """An article, or a revision of it, that is not there."""
+def gone_page(current: Article | None) -> Markup:
+    """An article that is not there, or a revision of one of which ``current`` is."""
+    title, told = "This article is not here", ["It was removed, or the address is wrong."]
+    if current:
+        link = el("a", "the current one", href=_article_link(current.id, current.revision))
+        title, told = "This revision is not here", ["It is no longer kept, or the address is wrong. See ", link, "."]
     return page(
         "No longer here · Quotewell",
-        el("h1", "This article is not here"),
-        el("p", "It was removed, or the address names a revision that is no longer kept.", class_="note"),
+        el("h1", title),
+        el("p", *told, class_="note"),
         el("p", el("a", "All articles", href="/articles")),
         ask=False,
     )

@@ -13,10 +13,10 @@ from api.docs import docs_page
 from api.events import whole
 from api.problems import TITLES
 from api.routes_articles import listed, page_of
-from api.system import TheSystem
+from api.system import System, TheSystem
 from api.wire import dumps
 from rag.errors import NotFound, QuestionError
-from rag.types import Span
+from rag.types import Article, Span
 from rag.wire import answer_out
 
 router = APIRouter(include_in_schema=False)
@@ -74,10 +74,17 @@ def article(
         found = system.library.article(article_id, revision or None)
         earlier = system.library.article(article_id, since) if since else None
     except NotFound:
-        return HTMLResponse(pages.gone_page(), 404)
+        return HTMLResponse(pages.gone_page(_current(system, article_id)), 404)
     if earlier:
         return HTMLResponse(pages.changes_page(earlier, found))
     return HTMLResponse(pages.article_page(found, system.library.revisions_of(article_id), _span(char)))
+
+
+def _current(system: System, article_id: str) -> Article | None:
+    try:
+        return system.library.article(article_id)
+    except NotFound:
+        return None
 
 
 def _span(char: str) -> Span | None:

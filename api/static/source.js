@@ -46,6 +46,7 @@ export async function openArticle(place, opener) {
   if (panel.hidden) {
     history.scrollRestoration = "manual"; // closing it leads back to here, not to where this was scrolled to
     history.pushState({ article: true }, "");
+    history.scrollRestoration = "auto";
   }
   beside(true);
   head.focus({ preventScroll: true });

@@ -664,6 +664,10 @@ def test_an_article_is_removed_from_where_it_is_read(opened: Open, site: Site) -
 
 def test_what_is_not_there_is_told_kindly(opened: Open) -> None:
     assert "This article is not here" in opened("/articles/none").inner_text("h1")
+    page = opened(f"/articles/ferry@{'0' * 64}")
+    assert "This revision is not here" in page.inner_text("h1")
+    page.click("text=the current one")
+    assert page.inner_text("h1") == FERRY["title"]
     assert "There is no such page" in opened("/none").inner_text("h1")
 
 
