@@ -66,7 +66,12 @@ function turnOf(question) {
 function show(body, answer) {
   body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
   turns.push(answer);
-  body.querySelector(".asked")?.append(" ", el("button", { class: "second", click: () => ask(answer.question, []) }, "Ask just what I wrote"));
+  const instead = () => {
+    turns.splice(turns.indexOf(answer), 1);
+    body.parentElement.remove();
+    ask(answer.question, []);
+  };
+  body.querySelector(".asked")?.append(" ", el("button", { class: "second", click: instead }, "Ask just what I wrote"));
   if (!byLink()) keep(turns.slice(-HISTORY.turns)); // a link: this tab's conversation is kept until one asks
 }
 
@@ -207,6 +212,12 @@ form.addEventListener("submit", (event) => {
   if (!question) return;
   field.value = "";
   ask(question);
+});
+
+document.querySelector(".brand").addEventListener("click", (event) => {
+  if (!turns.length || byLink() || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault(); // to the start, with this conversation among the earlier ones
+  anew();
 });
 
 start?.addEventListener("click", (event) => {

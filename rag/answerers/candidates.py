@@ -13,17 +13,16 @@ from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import (
     Asked,
     begins_with_number,
-    counts,
     kind_asked,
     of_form,
     of_words,
     stemmed,
     take_apart,
-    tells_quantity,
+    unfit,
 )
 from rag.chunks import sentences
 from rag.types import Embedder, Finding, Matrix, Passage, Span, SpanReader
-from rag.words import stems, words
+from rag.words import content_words, stems, words
 
 FEATURES = (
     # of the reader
@@ -70,6 +69,7 @@ _DESCRIBED = re.compile(
     (?P<name>[A-ZÀ-Þ][\w'’&-]*(?:\ (?:(?:of|and|de|van|von)\ )?[A-ZÀ-Þ][\w'’&-]*)*),\ (?P<article>an?\ )?$"""
 )
 """A name that is told more of: "Nordmud, a company from Ostrand", and no place or time ("In Ostrand, a company")."""
+_ADDED = re.compile(r"\s\(([^()]*)\)\?$")
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -102,13 +102,13 @@ def plain(text: str) -> str:
 
 def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, embedder: Embedder) -> list[Candidate]:
     """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong, and none
-    without a quantity where the question asks how many."""
+    that is ``unfit``."""
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
     best = max((passage.score for passage in passages), default=0.0)
     near = [(n, passage) for n, passage in enumerate(passages) if best - passage.score <= _NEAR]
-    heeded, counted = not asks_for_an_error(question), counts(question)
-    findings = reader.find(question, [(passage.chunk.title, passage.chunk.text) for _, passage in near])
+    heeded = not asks_for_an_error(question)
+    findings = _read(question, [(passage.chunk.title, passage.chunk.text) for _, passage in near], reader)
     found: dict[tuple[str, Span], Candidate] = {}
     for (n, passage), finding in zip(near, findings, strict=True):
         told = of_words(passage, texts[n], asked)
@@ -117,11 +117,25 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, e
             place = (passage.chunk.article_id, one.span)
             if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
                 continue
-            if counted and not tells_quantity(one.text):
+            if unfit(question, one.text, passage.chunk.text[one.span.end - start :][:40]):
                 continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
     return _alone(question, _agreed(list(found.values()), passages), passages, reader, embedder)
+
+
+def _read(question: str, texts: Sequence[tuple[str, str]], reader: SpanReader) -> list[Finding]:
+    """What the reader finds in each text under its heading. A follow-up's subject, added at its end in brackets, leads
+    astray where the text tells of it anyway: there the question is read as it was written."""
+    added = _ADDED.search(question)
+    named = set(stems(content_words(added[1]))) if added else set()
+    plainly = [bool(named) and named <= set(stems(words(f"{heading} {text}"))) for heading, text in texts]
+    found: dict[int, Finding] = {}
+    for bare in set(plainly):
+        places = [n for n, one in enumerate(plainly) if one is bare]
+        asked = question[: added.start()] + "?" if added and bare else question
+        found |= zip(places, reader.find(asked, [texts[n] for n in places]), strict=True)
+    return [found[n] for n in range(len(texts))]
 
 
 def _of_passage(
@@ -192,7 +206,7 @@ def _alone(
     if not first:
         return []
     texts = [(passages[one.passage].chunk.title, told_by(one, passages)) for one in first]
-    read = dict(zip(map(_place, first), reader.find(question, texts), strict=True))
+    read = dict(zip(map(_place, first), _read(question, texts, reader), strict=True))
     asked, *told = embedder.embed_queries([question, *(_in_context(one, passages) for one in first)])
     near = {_place(one): float(asked @ vector) for one, vector in zip(first, told, strict=True)}
     farthest = min(near.values())

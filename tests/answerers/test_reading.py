@@ -550,3 +550,44 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
     assert " ".join(c.quote for c in answer.citations) == told
     _, plain_answer = ask("What was shut?", {span: 5.0}, passage(text))
     assert len(plain_answer.citations) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "fits"),
+    [
+        ("How many people work at the harbour?", "The work costs |6.4 million| crowns.", False),
+        ("How many people died?", "The wave took |36,000| lives.", True),
+        ("How many people came?", "It took |two| and a half days.", True),
+        ("How many crowns did it cost?", "The work costs |6.4 million| crowns.", True),
+        ("How many sunny days has it?", "It has |234 days| with sun.", True),
+        ("How long will it take?", "It takes |eleven weeks|.", True),
+        ("How long will it take?", "They dump |140,000 cubic metres| of mud.", False),
+        ("How long will it take?", "It lies |nine kilometres| offshore.", False),
+        ("How long is the canal?", "It is |193 km| long.", True),
+        ("How far is it?", "It lies |two hours| away.", True),
+        ("How tall is the tower?", "It cost |$5 million|.", False),
+        ("How much is it?", "It cost |$5 million|.", True),
+    ],
+)
+def test_a_quantity_of_something_else_is_no_answer(question: str, text: str, fits: bool) -> None:
+    before, span, after = text.split("|")
+    found = candidates(question, [passage(before + span + after)], Pointing({span: 3.0}), HashEmbedder())
+    assert [one.text for one in found] == ([span] if fits else [])
+
+
+def test_a_subject_that_was_added_is_read_only_where_the_text_does_not_tell_of_it() -> None:
+    heard: list[tuple[str, list[str]]] = []
+
+    class Hearing(Pointing):
+        def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+            heard.append((question, [text for _, text in texts]))
+            return super().find(question, texts)
+
+    ours, other = "The workers of the Ardent Bridge went home. Fishermen objected.", "Fishermen objected to the ferry."
+    pointing = Hearing({"Fishermen": 3.0})
+    found = candidates(
+        "Who objected (the Ardent Bridge)?", [passage(other, "b"), passage(ours)], pointing, HashEmbedder()
+    )
+    assert {one.passage: one.text for one in found} == {0: "Fishermen", 1: "Fishermen"}
+    assert ("Who objected?", [ours]) in heard
+    assert ("Who objected (the Ardent Bridge)?", [other]) in heard

@@ -124,9 +124,19 @@ def test_a_question_can_be_asked_just_as_it_was_written(opened: Open, site: Site
     ask(page, "When was the first crossing?")
     ask(page, "Who came?")
     page.click(".turn:last-child >> text=Ask just what I wrote")
-    page.wait_for_selector(".turn:nth-child(3) .quotes")
+    page.wait_for_function("document.activeElement.id === 'q'")  # it was answered anew, and one types on
+    assert page.locator(".question").all_inner_texts() == ["When was the first crossing?", "Who came?"]
     asked = site.system.asked[-1]
     assert (asked[0], list(asked[3])) == ("Who came?", [])
+
+
+def test_the_name_leads_to_the_start_and_the_conversation_is_offered_there(opened: Open) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    page.click(".brand")
+    page.click(".earlier >> text=When was the first crossing?")
+    page.wait_for_selector(".turn .quotes")
+    assert page.locator(".question").all_inner_texts() == ["When was the first crossing?"]
 
 
 def test_after_an_answer_one_types_on_and_a_reload_loses_nothing(opened: Open) -> None:
