@@ -74,6 +74,7 @@ _KINDS = tuple(
 _FIGURE = re.compile(_NUMBER, re.IGNORECASE)
 _WHEN = re.compile(_TIME, re.IGNORECASE)
 _COUNTS = re.compile(r"\bhow many\b", re.IGNORECASE)
+_OTHER = re.compile(r"\bone$", re.IGNORECASE)  # "one another" counts nothing
 _UNITS = {
     "time": r"(?:seconds?|minutes?|hours?|days?|nights?|weeks?|months?|years?|decades?|century|centuries)",
     "length": r"(?:(?:kilo|centi|milli)?met(?:re|er)s?|[kcm]m|miles?|feet|foot|inch(?:es)?|yards?)",
@@ -135,7 +136,7 @@ def unfit(question: str, text: str, after: str) -> bool:
     answered without a quantity; of 4,362 that ask how many, how long, how far, 8 with a unit that does not fit.
     """
     counted = _COUNTS.search(question) is not None
-    if counted and not _QUANTITY.search(text):
+    if counted and (not _QUANTITY.search(text) or (_OTHER.search(text) and after.startswith(" another"))):
         return True
     wanted = frozenset[str]() if counted else next((kinds for asks, kinds in _EXTENT if asks.search(question)), None)
     if wanted is None:

@@ -558,6 +558,7 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
         ("How many people work at the harbour?", "The work costs |6.4 million| crowns.", False),
         ("How many people died?", "The wave took |36,000| lives.", True),
         ("How many people came?", "It took |two| and a half days.", True),
+        ("How many ships use it?", "More ships can pass |one| another.", False),
         ("How many crowns did it cost?", "The work costs |6.4 million| crowns.", True),
         ("How many sunny days has it?", "It has |234 days| with sun.", True),
         ("How long will it take?", "It takes |eleven weeks|.", True),
