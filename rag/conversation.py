@@ -64,6 +64,8 @@ _NOUN = re.compile(rf"\bthe\s+(?:{_PLAIN}['’]?\s+){{1,3}}(of|to|for|in|at|on|n
 _STANDS_BY = re.compile(r"(the [a-z ’'-]+?) (?:of|to|for|in|at|on|near) (.+)")  # "the dredging at Lindmouth"
 _NAMELESS = re.compile(r"the [a-z ’'-]+")
 _SUBJECT = re.compile(rf"\b(?i:({_AUXILIARY}))\s+(the|there an?)\s+({_PLAIN}(?:\s+{_PLAIN}){{0,3}})(?=$|\s)")
+_SEVERAL = re.compile(r"do|are|were|have", re.I)
+_OBJECT = re.compile(rf"\b(?:about|against|for|of|to|with)\s+(the\s+(?:{_PLAIN}\s+)?{_PLAIN})$")
 _IS = re.compile(r"(?:what|who|which)(?:\s+[a-z]+){0,2}\s+(?:is|are|was|were)\s", re.I)
 _DONE = re.compile(r"(?:do|does|did|can|could|will|would|shall|should|may|might|must)\b|.*(?:ed|en|wn|nt|lt|ld)$", re.I)
 _ADDED = re.compile(r"\s\(([^()]*)\)$")
@@ -169,10 +171,9 @@ def _replaced(earlier: str, new: str) -> str:
     return f"{earlier.replace(things[-1], new)}?" if things else f"{earlier} {new}?"
 
 
-def _with_subject(question: str, person: str, thing: str, topic: str) -> str:
+def _with_subject(question: str, person: str, several: str, thing: str, topic: str) -> str:
     """Pronouns replaced by what they stand for; a question that names nothing is told its subject at the end."""
-    several = topic if _NAMELESS.fullmatch(thing) else thing
-    there = _STANDS_BY.sub(r"\2", thing)
+    there = _STANDS_BY.sub(r"\2", topic if _NAMELESS.fullmatch(thing) else thing)
     for pattern, subject in ((_PERSON, person), (_THINGS, several), (_THING, thing), (_THERE, there)):
         match = pattern.search(question)
         before, after = (question[: match.start()], question[match.end() :]) if match else ("", "")
@@ -197,8 +198,8 @@ def _owns(text: str, match: re.Match[str]) -> bool:
     return after is not None and (match[1].casefold() != "her" or after[1] not in STOPWORDS)
 
 
-def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> tuple[str, str, str]:
-    """What "he" and what "it" would stand for, and what a question that has neither is about.
+def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> tuple[str, str, str, str]:
+    """What "he", "they" and "it" would stand for, and what a question that has none of them is about.
 
     A person is who answered "who", else the name that came up most; a thing is what was asked about last.
     """
@@ -214,7 +215,12 @@ def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str
         often = (titled or (new if who else []) or [often])[0]
     elif told and _WHO_IS.match(before.rstrip("?.! ")):
         often = told[-1]
-    return often, thing, next((one for one in told[: -_LASTS - 1 : -1] if not _NAMELESS.fullmatch(one)), thing)
+    topic = next((one for one in told[: -_LASTS - 1 : -1] if not _NAMELESS.fullmatch(one)), thing)
+    subject = _SUBJECT.search(before)
+    if subject and subject[2] == "the" and _SEVERAL.fullmatch(subject[1]):
+        noun, _, last = subject[3].rpartition(" ")
+        return often, f"the {noun or last}", thing, topic
+    return often, topic if _NAMELESS.fullmatch(thing) else thing, thing, topic
 
 
 def _about(question: str, written: str, told: Sequence[str]) -> list[str]:
@@ -241,6 +247,9 @@ def _about(question: str, written: str, told: Sequence[str]) -> list[str]:
         return again[-1:]
     subject = _SUBJECT.search(earlier)
     if subject and not _IS.fullmatch(earlier, 0, subject.start(2)):
+        if _SEVERAL.fullmatch(subject[1]):  # "it" is none of "the fishermen"
+            told_of = _OBJECT.search(earlier)
+            return [told_of[1]] if told_of else []
         noun, _, last = subject[3].rpartition(" ")
         done = subject[2] == "the" and (not subject.start() or _DONE.match(f"{subject[1]} {last}"))
         return [f"the {noun if noun and done else subject[3]}"]

@@ -14,9 +14,20 @@ CANAL = [Turn("user", "When was the Suez Canal opened?"), Turn("assistant", "It 
 BRIDGE = [Turn("user", "Who designed the Weir Bridge?"), Turn("assistant", "Jonas Lind designed it in 1920.")]
 
 
+HARBOUR = [
+    Turn("user", "Which company is doing the dredging in Norham?"),
+    Turn("assistant", "Norham Port does it."),
+    Turn("user", "Why do the fishermen complain about the dumping site?"),
+    Turn("assistant", "The port chose it because of the currents."),
+]
+
+
 @pytest.mark.parametrize(
     ("history", "question", "expected"),
     [
+        (HARBOUR, "How far away is it?", "How far away is the dumping site (Norham)?"),
+        (HARBOUR, "What did they say?", "What did the fishermen say (Norham)?"),
+        (HARBOUR, "And how much mud is dumped there?", "And how much mud is dumped in Norham?"),
         (CANAL, "Who built it?", "Who built the Suez Canal?"),
         (CANAL, "What are its locks like?", "What are the Suez Canal's locks like?"),
         (CANAL, "why?", "why was the Suez Canal opened?"),

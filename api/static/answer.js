@@ -169,7 +169,7 @@ const has = (text, word) => text.toLowerCase().includes(word.toLowerCase().slice
 
 /** Whether a text has a word of the question that means something. */
 function share(question, text) {
-  const meant = (question.match(/[\p{L}\p{N}]{4,}/gu) ?? []).filter((word) => !COMMON.has(word.toLowerCase()));
+  const meant = (question.match(/[\p{L}\p{N}]{4,}/gu) ?? []).filter((word) => /\p{L}/u.test(word) && !COMMON.has(word.toLowerCase()));
   return !meant.length || UNSPACED.test(question) || meant.some((word) => has(text, word));
 }
 
@@ -204,9 +204,8 @@ export function drawDeclined(answer, ask, empty = false) {
       el("p", { class: "lead" }, "If they should, other words may find it."),
     );
   }
-  const all = answer.instead ?? [];
-  const alike = all.filter((one) => share(question, one));
-  const instead = (alike.length ? alike : all.slice(0, 1)).map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
+  const alike = (answer.instead ?? []).filter((one) => share(question, one));
+  const instead = alike.map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
   return el(
     "div",
     {},

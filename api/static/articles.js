@@ -39,7 +39,15 @@ add.append(adding, bar, told);
 function tell(name, outcome, reason = "", one = {}) {
   const word = OUTCOMES[outcome] ?? outcome;
   const shown = one.id && outcome !== "refused" ? el("a", { href: pageUrl(one.id, one.revision), dir: "auto" }, name) : el("strong", { dir: "auto" }, name);
-  told.append(el("li", { class: outcome }, shown, `: ${word}${reason ? ` (${reason})` : ""}`));
+  const line = el("li", { class: outcome }, shown, `: ${word}${reason ? ` (${reason})` : ""}`);
+  told.append(line);
+  if (outcome === "updated") changed(one).then((link) => line.append(" · ", link), () => null);
+}
+
+/** Leads to what an article's newest revision changed in the one before. */
+async function changed({ id, revision }) {
+  const { revisions } = await (await call(`/api/revisions/${encodeURIComponent(id)}`)).json();
+  return el("a", { href: `${pageUrl(id, revision)}?since=${revisions[1].revision.slice(0, 12)}` }, "what changed");
 }
 
 async function put(name, options) {
