@@ -192,7 +192,7 @@ export function drawDeclined(answer, ask, empty = false) {
     const put = el("a", { href: "/articles" }, "Put some in");
     return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
   }
-  const question = answer.asked ?? answer.question;
+  const question = (answer.asked ?? answer.question).replace(/ \([^()]*\)(?=\?$)/, ""); // without a subject that was added
   const textOf = ({ title, text }) => `${title} ${text}`;
   const near = answer.passages.filter((one) => share(question, textOf(one))).slice(0, 3);
   if (answer.passages.length && !near.length) {

@@ -367,6 +367,22 @@ def test_what_is_proposed_is_about_the_question(opened: Open, site: Site) -> Non
         expect(page.locator(".turn:last-child .question")).to_have_text(question)
         page.wait_for_selector(".turn:last-child .lead")
         assert page.locator(".turn:last-child .proposal").all_inner_texts() == list(told)
+    site.system.script = [
+        Answer(
+            "q",
+            "unanswerable",
+            "No.",
+            None,
+            (),
+            (passage,),
+            0.1,
+            asked="Who won the trophy (the crossing)?",
+            instead=near,
+        )
+    ]
+    page.fill("#q", "Who won the trophy?")
+    page.press("#q", "Enter")
+    expect(page.locator(".turn:last-child .answer")).to_contain_text("do not seem to say anything about this")
     advice = page.locator(".turn .answer + .lead").all_inner_texts()
     assert advice[0] == "A whole question may find more."
     assert advice[1].endswith("may find more.")
