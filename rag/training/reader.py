@@ -5,11 +5,11 @@ passage [SEP]``: where the answer starts, where it ends, and whether the passage
 "not here" in start and end, so each span's score is its odds against silence, and spans of different passages compare.
 
 One run is: a constant learning rate, then a straight line to nothing over the last two fifths. ``--steps`` may grow
-between runs, and the rate rises again then: ``make reader`` has four such falls, and what ships is the mean of their
-ends (``ship_reader``). Each end is a moving average of the weights, the later the heavier (Shamir and Zhang, 2013): at
-a constant rate it answers 3 to 5 points of F1 better than the last ones do. Word embeddings stay as they are: their
-gradients took a sixth of the time. Products are of bfloat16 where the processor has them. It writes a checkpoint every
-few hundred steps and goes on from the last one. The same seed gives the same losses.
+between runs, and the rate rises again then: ``make reader`` has four such falls, of which the mean is taken
+(``ship_reader``), and ``distil`` goes on from there. Each end is a moving average of the weights, the later the heavier
+(Shamir and Zhang, 2013): at a constant rate it answers 3 to 5 points of F1 better than the last ones do. Word
+embeddings stay as they are: their gradients took a sixth of the time. Products are of bfloat16 where the processor has
+them. It writes a checkpoint every few hundred steps and goes on from the last one. The same seed gives the same losses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import random
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -134,7 +134,7 @@ def tokenizer() -> Any:
 class Encoded:
     """One example in word pieces; ``start`` and ``end`` (inclusive) are 0 for no answer, -1 where it is not marked."""
 
-    ids: list[int]
+    ids: Any  # a list, or an array, of int
     question: int
     start: int
     end: int
@@ -235,39 +235,45 @@ def titled(example: Example, rng: random.Random) -> Example:
 def encode(examples: list[Example], rng: random.Random) -> list[Encoded]:
     """In word pieces; one of each example's answers is taken at random. What does not fit the window is left out."""
     found = tokenizer().encode_batch([(e.question, e.passage) for e in examples])
-    encoded = []
-    for example, pieces in zip(examples, found, strict=True):
-        sequence, offsets = pieces.sequence_ids, pieces.offsets
-        question = sequence.index(1) if 1 in sequence else len(sequence)
-        if question > QUESTION + 2 or question == len(sequence):
-            continue
-        start = end = 0 if example.holds is None else -1
-        answered = bool(example.answers or example.holds)
-        if example.answers:
-            answer = rng.choice(example.answers)
-            inside = [
-                n
-                for n in range(question, len(sequence) - 1)
-                if offsets[n][0] < answer.end and answer.start < offsets[n][1]
-            ]
-            if not inside or inside[-1] >= WINDOW - 1:
-                continue
-            start, end = inside[0], inside[-1]
-        ids = pieces.ids if len(pieces.ids) <= WINDOW else [*pieces.ids[: WINDOW - 1], pieces.ids[-1]]
-        encoded.append(Encoded(ids, question, start, end, answered))
-    return encoded
+    made = (encoded(example, pieces, rng) for example, pieces in zip(examples, found, strict=True))
+    return [one for one in made if one is not None]
 
 
-def batches(encoded: list[Encoded], rng: random.Random) -> list[list[Encoded]]:
+def encoded(example: Example, pieces: Any, rng: random.Random) -> Encoded | None:
+    """One example, of which the word pieces are known; None where it does not fit."""
+    sequence, offsets = pieces.sequence_ids, pieces.offsets
+    question = sequence.index(1) if 1 in sequence else len(sequence)
+    if question > QUESTION + 2 or question == len(sequence):
+        return None
+    start = end = 0 if example.holds is None else -1
+    if example.answers:
+        answer = rng.choice(example.answers)
+        inside = [
+            n for n in range(question, len(sequence) - 1) if offsets[n][0] < answer.end and answer.start < offsets[n][1]
+        ]
+        if not inside or inside[-1] >= WINDOW - 1:
+            return None
+        start, end = inside[0], inside[-1]
+    ids = pieces.ids if len(pieces.ids) <= WINDOW else [*pieces.ids[: WINDOW - 1], pieces.ids[-1]]
+    return Encoded(ids, question, start, end, bool(example.answers or example.holds))
+
+
+def batches(examples: list[Encoded], rng: random.Random) -> list[list[Encoded]]:
     """Batches of about as many word pieces each, of examples of one length."""
-    of_length: dict[int, list[Encoded]] = defaultdict(list)
-    for one in encoded:
-        of_length[len(one.ids)].append(one)
-    made = []
-    for length, alike in sorted(of_length.items()):
-        size = max(1, BATCH_TOKENS // length)
-        made += [alike[at : at + size] for at in range(0, len(alike), size)]
+    made = alike(examples, lambda one: len(one.ids), BATCH_TOKENS)
     rng.shuffle(made)
+    return made
+
+
+def alike(items: Sequence[Any], length: Callable[[Any], int], tokens: int) -> list[list[Any]]:
+    """Batches of items of one length, of about so many word pieces each."""
+    of_length: dict[int, list[Any]] = defaultdict(list)
+    for item in items:
+        of_length[length(item)].append(item)
+    made = []
+    for size, group in sorted(of_length.items()):
+        most = max(1, tokens // size)
+        made += [group[at : at + most] for at in range(0, len(group), most)]
     return made
 
 

