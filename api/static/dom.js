@@ -92,7 +92,7 @@ export function pieces(answer) {
 /** What a confidence is told as: the least of each, and how often such answers were right when it was measured. */
 const SURENESS = [
   [0.7, "Likely right", "In our tests, answers marked like this were right about 4 times in 5."],
-  [0.4, "Perhaps right", "In our tests, answers marked like this were right a little more than half of the time. Read the quote."],
+  [0.4, "Perhaps right", "In our tests, answers marked like this were right about half of the time. Read the quote."],
   [0, "Unsure", "In our tests, answers marked like this were wrong about 4 times in 5. Read the quote."],
 ];
 
