@@ -18,7 +18,8 @@ from rag.training.examples import Example
 from rag.types import Span
 
 torch = pytest.importorskip("torch", reason="training needs it")
-pytest.importorskip("lemminflect", reason="training needs it")
+for needed in ("lemminflect", "onnx", "zstandard"):
+    pytest.importorskip(needed, reason="training needs it")
 states = pytest.importorskip("rag.training.encoder").states
 distil, lessons, reader, ship_reader, teacher = (
     pytest.importorskip(f"rag.training.{name}") for name in ("distil", "lessons", "reader", "ship_reader", "teacher")
