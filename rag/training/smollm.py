@@ -55,12 +55,12 @@ class SmolLM(torch.nn.Module):  # type: ignore[misc]
         self.register_buffer("cosine", turns.cos(), persistent=False)
         self.register_buffer("sine", turns.sin(), persistent=False)
 
-    def forward(self, ids: Any, causal: bool = False) -> Any:
-        """States, ``(batch, seq, HIDDEN)``, of word pieces, ``(batch, seq)``; ``causal``: forwards, as it learned."""
+    def forward(self, ids: Any) -> Any:
+        """States, ``(batch, seq, HIDDEN)``, of word pieces, ``(batch, seq)``, each of which sees all others."""
         cosine, sine = self.cosine[: ids.shape[1]], self.sine[: ids.shape[1]]
         x = self.words(ids)
         for layer in self.layers:
-            x = self.layer(x, dict(layer), cosine, sine, causal)
+            x = self.layer(x, dict(layer), cosine, sine)
         return functional.rms_norm(x, (HIDDEN,), self.norm, 1e-5)
 
     def next(self, states: Any) -> Any:
@@ -68,7 +68,7 @@ class SmolLM(torch.nn.Module):  # type: ignore[misc]
         return functional.linear(states, self.words.weight)
 
 
-def _layer(x: Any, of: dict[str, Any], cosine: Any, sine: Any, causal: bool) -> Any:
+def _layer(x: Any, of: dict[str, Any], cosine: Any, sine: Any) -> Any:
     normed = functional.rms_norm(x, (HIDDEN,), of["attn_norm"], 1e-5)
     rows, length, _ = x.shape
     query, key, value = (
@@ -76,7 +76,7 @@ def _layer(x: Any, of: dict[str, Any], cosine: Any, sine: Any, causal: bool) -> 
         for name in ("attn_q", "attn_k", "attn_v")
     )
     query, key = _turned(query, cosine, sine), _turned(key, cosine, sine)
-    seen = functional.scaled_dot_product_attention(query, key, value, is_causal=causal, enable_gqa=True)
+    seen = functional.scaled_dot_product_attention(query, key, value, enable_gqa=True)
     x = x + functional.linear(seen.transpose(1, 2).reshape(rows, length, HIDDEN), of["attn_output"])
     normed = functional.rms_norm(x, (HIDDEN,), of["ffn_norm"], 1e-5)
     inner = functional.silu(functional.linear(normed, of["ffn_gate"])) * functional.linear(normed, of["ffn_up"])
@@ -90,26 +90,26 @@ def _turned(x: Any, cosine: Any, sine: Any) -> Any:
     return pairs.flatten(-2).to(x.dtype)
 
 
-def pretrained(path: Path | None = None) -> SmolLM:
+def pretrained() -> SmolLM:
     from gguf import GGUFReader, dequantize
 
     model = SmolLM()
     own = {"token_embd.weight": model.words.weight, "output_norm.weight": model.norm}
     own |= {f"blk.{n}.{name}.weight": weight for n, layer in enumerate(model.layers) for name, weight in layer.items()}
     with torch.no_grad():
-        for tensor in GGUFReader(path or weights()).tensors:
+        for tensor in GGUFReader(weights()).tensors:
             own.pop(tensor.name).copy_(torch.from_numpy(np.array(dequantize(tensor.data, tensor.tensor_type))))
-    assert not own, f"missing in {path}: {sorted(own)}"
+    assert not own, f"missing in {weights().name}: {sorted(own)}"
     return model
 
 
 @functools.cache
-def tokenizer(path: Path | None = None) -> Any:
+def tokenizer() -> Any:
     """Its word pieces, of bytes; a digit is a piece by itself."""
     from gguf import GGUFReader
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    fields = GGUFReader(path or weights()).fields
+    fields = GGUFReader(weights()).fields
     pieces = fields["tokenizer.ggml.tokens"].contents()
     merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"].contents()]
     made = Tokenizer(models.BPE({piece: n for n, piece in enumerate(pieces)}, merges))

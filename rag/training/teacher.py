@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,19 @@ class Teacher(torch.nn.Module):  # type: ignore[misc]
         return spans, self.answerable(states[:, 0]).squeeze(-1).float()
 
 
+def drawn(
+    items: Sequence[Any], length: Callable[[Any], int], tokens: int, passes: float, rng: random.Random
+) -> list[list[Any]]:
+    """Batches of so many passes over the items, each in an order of its own; of a part of one a part is drawn."""
+    batches: list[list[Any]] = []
+    while passes > 0:
+        order = rng.sample(items, len(items))
+        once = reader.alike(order[: int(len(order) * min(1.0, passes))], length, tokens)
+        batches += rng.sample(once, len(once))
+        passes -= 1
+    return batches
+
+
 def steps_of(parameters: Sequence[Any], batches: Sequence[Any], rate: float, loss_of: Any, what: str) -> None:
     """One step for each of ``batches``: the rate rises over a twentieth of them, then falls in a line to nothing."""
     flat, deep = [p for p in parameters if p.ndim < 2], [p for p in parameters if p.ndim >= 2]
@@ -161,12 +174,7 @@ def adapt(model: smollm.SmolLM, pairs: Sequence[Pair], tokens: int, steps: int, 
 def teach(teacher: Teacher, pairs: Sequence[Pair], tokens: int, passes: float, rate: float, seed: int) -> None:
     device = teacher.span.weight.device.type
     rng, draw = random.Random(seed), torch.Generator(device).manual_seed(seed)
-    batches: list[list[Pair]] = []
-    while passes > 0:
-        order = rng.sample(pairs, len(pairs))
-        once = reader.alike(order[: int(len(order) * min(1.0, passes))], lambda pair: len(pair.ids), tokens)
-        batches += rng.sample(once, len(once))
-        passes -= 1
+    batches = drawn(pairs, lambda pair: len(pair.ids), tokens, passes, rng)
 
     def loss_of(batch: list[Pair], step: int) -> tuple[Any, int]:
         ids = ids_of(batch, device)
