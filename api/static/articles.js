@@ -1,5 +1,5 @@
 // Putting articles in by file, drop or paste, each with a word on what became of it; and taking them out, after asking.
-import { articleUrl, call, day, el, pageUrl } from "./dom.js";
+import { articleUrl, call, changesUrl, day, el, pageUrl } from "./dom.js";
 import { anew } from "./kept.js";
 
 const OUTCOMES = { added: "added", updated: "updated: a new revision", unchanged: "was there already", refused: "refused" };
@@ -47,7 +47,7 @@ function tell(name, outcome, reason = "", one = {}) {
 /** Leads to what an article's newest revision changed in the one before. */
 async function changed({ id, revision }) {
   const { revisions } = await (await call(`/api/revisions/${encodeURIComponent(id)}`)).json();
-  return el("a", { href: `${pageUrl(id, revision)}?since=${revisions[1].revision.slice(0, 12)}` }, "what changed");
+  return el("a", { href: changesUrl(id, revision, revisions[1].revision) }, "what changed");
 }
 
 async function put(name, options) {

@@ -77,6 +77,9 @@ export const articleUrl = (id, revision = null) =>
 export const pageUrl = (id, revision, start = null, end = null) =>
   `/articles/${encodeURIComponent(id)}@${revision}${start === null ? "" : `?char=${start},${end}#quote`}`;
 
+/** What a revision of an article changed in the one `since`. */
+export const changesUrl = (id, revision, since) => `${pageUrl(id, revision)}?since=${since.slice(0, 12)}`;
+
 /** The pieces of the answer's text, each with the citations that end where it ends. */
 export function pieces(answer) {
   const points = Array.from(answer.text);

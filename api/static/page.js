@@ -1,5 +1,5 @@
 // Asking as a conversation: answers as they come, each mark with its quote, and the article beside them.
-import { articleUrl, call, el, events, pageUrl, Trouble } from "./dom.js";
+import { articleUrl, call, changesUrl, el, events, Trouble } from "./dom.js";
 import { drawAnswer, drawDeclined, streamed } from "./answer.js";
 import { anew, earlier, keep, keepEarlier, kept } from "./kept.js";
 import { closeArticle } from "./source.js";
@@ -108,7 +108,7 @@ function showKept() {
 function since({ article_id: id, revision, title }, now) {
   const name = el("bdi", {}, `“${title || "Untitled"}”`);
   if (!now) return [name, " was removed since. "];
-  return [name, " no longer says what is quoted here: ", el("a", { href: `${pageUrl(id, now.revision)}?since=${revision.slice(0, 12)}` }, "see what changed"), ". "];
+  return [name, " no longer says what is quoted here: ", el("a", { href: changesUrl(id, now.revision, revision) }, "see what changed"), ". "];
 }
 
 /** An article as it is now; null where it is gone. */

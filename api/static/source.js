@@ -1,5 +1,5 @@
 // The article beside the answer, with exactly the quoted characters marked and scrolled to.
-import { articleUrl, call, day, el, pageUrl, unitOf, webAddress } from "./dom.js";
+import { articleUrl, call, changesUrl, day, el, pageUrl, unitOf, webAddress } from "./dom.js";
 
 const panel = el("aside", { id: "source", "aria-label": "The article", hidden: true });
 document.body.append(panel);
@@ -79,7 +79,7 @@ function draw(article, revisions, head, close, start, end) {
   const source = webAddress(url);
   const details = [publisher, day(date)].filter(Boolean).join(" · ");
   const newest = revisions[0].revision;
-  const changed = el("a", { href: `${pageUrl(id, newest)}?since=${revision.slice(0, 12)}` }, "see what changed");
+  const changed = el("a", { href: changesUrl(id, newest, revision) }, "see what changed");
   const links = el(
     "p",
     { class: "small" },
