@@ -176,10 +176,11 @@ def articles_page(
         listing.append(el("p", el("a", "More articles", href=f"/articles?{urlencode({**given, 'cursor': following})}")))
     count = "1 article" if total == 1 else f"{total:,} articles"
     if given:
-        shown = f"The first {len(articles)} that fit" if following else f"{len(articles)} that fit"
-        lead = el("p", f"{shown}, of {count} · ", el("a", "Show all", href="/articles"), class_="lead")
+        fit = "fits" if len(articles) == 1 else "fit"
+        shown = f"More than {len(articles)} of {count} fit" if following else f"{len(articles)} of {count} {fit}"
+        lead = el("p", f"{shown} · ", el("a", "Show all", href="/articles"), class_="lead")
     else:
-        lead = el("p", count, class_="lead")
+        lead = el("p", f"{count}, the last put in first" if total > 1 else count, class_="lead")
     return page(
         "Articles · Quotewell",
         el("h1", "Articles"),

@@ -68,7 +68,7 @@ _SEVERAL = re.compile(r"do|are|were|have", re.I)
 _OBJECT = re.compile(rf"\b(?:about|against|for|of|to|with)\s+(the\s+(?:{_PLAIN}\s+)?{_PLAIN})$")
 _IS = re.compile(r"(?:what|who|which)(?:\s+[a-z]+){0,2}\s+(?:is|are|was|were)\s", re.I)
 _DONE = re.compile(r"(?:do|does|did|can|could|will|would|shall|should|may|might|must)\b|.*(?:ed|en|wn|nt|lt|ld)$", re.I)
-_ADDED = re.compile(r"\s\(([^()]*)\)$")
+_ADDED = re.compile(r"\s\(([^()]*)\)\??$")
 _LASTS = 4  # a name is put in until so many later questions were about something else
 _HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
@@ -110,6 +110,12 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
             asked = _about(before, turn.text, told)
             (met if asked and names(f"so {asked[-1]}") and asked[-1] not in said else told).extend(asked)
     return _resolved(question, before, answered, told, met) if before else question
+
+
+def without_subject(question: str) -> tuple[str, str]:
+    """A question without the subject that ``standalone`` told it in brackets at its end, and that subject, or ""."""
+    added = _ADDED.search(question)
+    return (f"{question[: added.start()]}?", added[1]) if added else (question, "")
 
 
 def _resolved(question: str, before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> str:

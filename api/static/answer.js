@@ -1,5 +1,5 @@
 // One answer: its words with their marks, the quotes, what was merely consulted, and ways to take it along.
-import { day, el, pageUrl, pieces, sureness, webAddress } from "./dom.js";
+import { addedTo, day, el, pageUrl, pieces, sureness, webAddress } from "./dom.js";
 import { card } from "./card.js";
 import { openArticle } from "./source.js";
 import { asMarkdown, asText, linkOf } from "./share.js";
@@ -63,14 +63,15 @@ export function drawAnswer(answer) {
     ? el("div", { class: "sides" }, ...parts.map(side))
     : el("p", { class: alone ? "answer" : "answer around", dir: "auto" }, ...parts.flatMap(marked));
   const note = NOTES[answer.status];
-  const { unsure } = sureness(answer);
+  const { unsure, likely } = sureness(answer);
+  const size = unsure ? "short unsure" : likely ? "short" : "short perhaps";
   return el(
     "div",
     {},
     note ? el("p", { class: "note" }, note) : null,
     readAs(answer),
     unsure && !conflict ? warning(answer) : null,
-    alone ? null : el("p", { class: unsure ? "short unsure" : "short", dir: "auto" }, answer.short, dated(answer)),
+    alone ? null : el("p", { class: size, dir: "auto" }, answer.short, dated(answer)),
     text,
     unsure || conflict ? null : meta(answer),
     el("h3", {}, "Quoted"),
@@ -88,8 +89,11 @@ function side(part) {
 }
 
 /** What the conversation added to the question, where it did. */
-function readAs({ question, asked }) {
-  return asked && asked !== question ? el("p", { class: "small asked", dir: "auto" }, `Understood as: ${asked}`) : null;
+function readAs(answer) {
+  const { question, asked } = answer;
+  if (!asked || asked === question) return null;
+  const subject = addedTo(answer);
+  return el("p", { class: "small asked", dir: "auto" }, ...(subject ? ["Taken to be about ", el("bdi", {}, subject), "."] : [`Understood as: ${asked}`]));
 }
 
 /** The date of the article beside words such as "Saturday morning". */
@@ -102,8 +106,8 @@ const worded = ({ model }) => (model ? ` · worded by ${model}` : "");
 
 /** How sure the answer is, with what that rests on folded away. */
 function meta(answer) {
-  const { words, told } = sureness(answer);
-  return el("details", { class: "small sure" }, el("summary", {}, words, worded(answer)), el("p", {}, told));
+  const { words, share, told } = sureness(answer);
+  return el("details", { class: "small sure" }, el("summary", {}, `${words}: ${share}`, worded(answer)), el("p", {}, told));
 }
 
 /** The same of an answer that is more often wrong than right: said before it. */
@@ -184,7 +188,7 @@ function advice(question, texts) {
   const name = unheard(question, texts);
   if (texts.length && name) return `They do not seem to say anything about ${name}.`;
   if (!UNSPACED.test(question) && question.trim().split(/\s+/).length < 3) return "A whole question may find more.";
-  return "No sentence is likely enough to be the answer. One thing at a time, or other words, may find more.";
+  return "No sentence is likely enough to be the answer. Other words may find more.";
 }
 
 export function drawDeclined(answer, ask, empty = false) {
@@ -240,8 +244,9 @@ function actions(answer) {
     { class: "actions" },
     copier("Copy link", () => linkOf(answer)),
     copier("Copy text", () => asText(answer)),
-    copier("Copy Markdown", () => asMarkdown(answer)),
-    copier("Copy JSON", () => JSON.stringify(answer, null, 2)),
+    el("details", { class: "more" }, el("summary", { class: "small" }, "Other forms"),
+      copier("Copy Markdown", () => asMarkdown(answer)),
+      copier("Copy JSON", () => JSON.stringify(answer, null, 2))),
     said,
   );
 }

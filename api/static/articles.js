@@ -22,11 +22,13 @@ const paste = el(
   el("label", { for: "text" }, "Text"), text,
   el("p", { class: "actions" }, submit, cancel),
 );
+const CHOOSE = "Choose files, or drop them here";
+const chooser = el("label", { for: "files" }, CHOOSE);
 let revised = null; // the article that the form holds a new revision of
 const zone = el(
   "div",
   { class: "zone" },
-  el("label", { for: "files" }, "Choose files, or drop them here"), input,
+  chooser, input,
   el("p", { class: "small" }, "Text, Markdown, HTML, JSON lines. Nothing leaves this service."),
 );
 const bar = el("progress", { hidden: true, "aria-label": "Articles being put in" });
@@ -103,7 +105,9 @@ function removable() {
   for (const row of list.querySelectorAll("li[data-id]")) {
     const { id, title: name } = row.dataset;
     const named = { id, title: name, details: row.querySelector(".small").textContent };
-    row.append(el("button", { class: "second remove", "aria-label": `Remove ${name || id}`, click: () => sure(named) }, "Remove"));
+    row.append(el("p", { class: "ways small" },
+      el("a", { href: `/articles?revise=${encodeURIComponent(id)}`, "aria-label": `Change ${name || id}` }, "Change"),
+      el("button", { class: "second remove", "aria-label": `Remove ${name || id}`, click: () => sure(named) }, "Remove")));
   }
 }
 
@@ -190,6 +194,8 @@ function emptied() {
   pasting.append(paste);
   adding.replaceChildren(opener, zone, pasting);
   submit.textContent = "Add this text";
+  chooser.textContent = CHOOSE;
+  input.multiple = true;
   cancel.hidden = true;
   text.rows = 5;
 }
@@ -265,7 +271,9 @@ async function revise(id) {
   document.querySelector("h1").textContent = `A new revision of “${revised.title || "Untitled"}”`;
   adding.open = true;
   adding.replaceChildren(opener, paste, el("details", {}, el("summary", {}, "Take its text from a file instead"), zone));
-  submit.textContent = "Add this revision";
+  submit.textContent = "Save the change";
+  chooser.textContent = "Choose the file, or drop it here";
+  input.multiple = false;
   cancel.hidden = false;
   cancel.href = pageUrl(id, revised.revision);
   [title.value, date.value, publisher.value, text.value] = [revised.title, day(revised.published_at), revised.publisher ?? "", revised.text];

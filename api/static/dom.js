@@ -94,13 +94,20 @@ export function pieces(answer) {
 
 /** What a confidence is told as: the least of each, and how often such answers were right when it was measured. */
 const SURENESS = [
-  [0.7, "Likely right", "In our tests, answers marked like this were right about 4 times in 5."],
-  [0.4, "Perhaps right", "In our tests, answers marked like this were right about half of the time. Read the quote."],
-  [0, "Unsure", "In our tests, answers marked like this were wrong about 4 times in 5. Read the quote."],
+  [0.7, "Likely right", "about 4 in 5 such answers are", "In our tests, answers marked like this were right about 4 times in 5."],
+  [0.4, "Perhaps right", "about half of such answers are", "In our tests, answers marked like this were right about half of the time. Read the quote."],
+  [0, "Unsure", "about 1 in 5 such answers is right", "In our tests, answers marked like this were wrong about 4 times in 5. Read the quote."],
 ];
 
-/** How sure an answer is, in words; `unsure` is one that is more often wrong than right. */
+/** How sure an answer is, in words and with its share of right ones; `unsure` is one that is more often wrong than right,
+ * `likely` one that is right far more often. */
 export function sureness({ confidence }) {
-  const [least, words, told] = SURENESS.find((one) => confidence >= one[0]) ?? SURENESS.at(-1);
-  return { words, told, unsure: least === 0 };
+  const [least, words, share, told] = SURENESS.find((one) => confidence >= one[0]) ?? SURENESS.at(-1);
+  return { words, share, told, unsure: least === 0, likely: least === SURENESS[0][0] };
+}
+
+/** The subject that the conversation added to a whole question, in brackets at its end; null where it did otherwise. */
+export function addedTo({ question, asked }) {
+  const [, before, subject] = asked?.match(/^(.*) \(([^()]*)\)\?$/) ?? [];
+  return before === question.replace(/[?.!\s]+$/, "") ? subject : null;
 }

@@ -38,7 +38,7 @@ function offerEarlier() {
     keep(talk);
     location.assign("/");
   };
-  const ways = talks.map((talk, n) => el("li", {}, el("button", { class: "second", dir: "auto", click: () => back(n) }, talk[0].question)));
+  const ways = talks.map((talk, n) => el("li", {}, el("button", { class: "second", dir: "auto", click: () => back(n) }, talk[0].question, el("span", { class: "small" }, ` · ${talk.length === 1 ? "1 question" : `${talk.length} questions`}`))));
   const section = el("section", { class: "earlier" }, el("h2", {}, "Go on with a conversation"), el("ul", { class: "chips" }, ...ways));
   const latest = start.querySelector("h2");
   if (latest) latest.before(section);
@@ -195,7 +195,7 @@ async function openLink() {
   try {
     const { answer, proved } = await opened(location.hash, heard);
     show(body, answer);
-    body.prepend(el("p", { class: "small" }, "A shared answer, proved again just now from the revisions that it quotes."));
+    body.prepend(el("p", { class: "small" }, "A shared answer. Its quotes were found again just now in the revisions that they are from."));
     if (!proved) {
       const words = "This link's words could not be proved, so only what the articles say is shown.";
       body.firstChild.replaceWith(el("p", { class: "note", role: "alert" }, words));

@@ -1,10 +1,15 @@
 // An answer to take along: as a link that is proved when it is opened, as text, as Markdown.
-import { articleUrl, call, day, pieces, sureness, Trouble, unitOf } from "./dom.js";
+import { addedTo, articleUrl, call, day, pieces, sureness, Trouble, unitOf } from "./dom.js";
 
 const AROUND = 32;
 
+const WHOLE = 5; // words of a question that needs no subject added: the article beside its answer tells it
+
 /** The question as it stands alone: whoever gets the answer has not seen the conversation. */
-const alone = ({ asked, question }) => asked || question;
+const alone = (answer) => {
+  const { asked, question } = answer;
+  return asked && !(addedTo(answer) && question.trim().split(/\s+/).length >= WHOLE) ? asked : question;
+};
 
 /** A link that holds the answer's words, and of each citation only where it stands: the quote is read there anew. */
 export function linkOf(answer) {

@@ -13,6 +13,7 @@ from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import (
     Asked,
     begins_with_number,
+    is_time,
     kind_asked,
     of_form,
     of_words,
@@ -21,6 +22,7 @@ from rag.answerers.evidence import (
     unfit,
 )
 from rag.chunks import sentences
+from rag.conversation import without_subject
 from rag.types import Embedder, Finding, Matrix, Passage, Span, SpanReader
 from rag.words import content_words, stems, words
 
@@ -63,13 +65,14 @@ _HEDGE = re.compile(
     r"""(?xi)\b(?:(?:no\ |not\ )?(?:more|less|fewer)\ than|at\ (?:least|most)|(?:just\ )?(?:over|under)|up\ to
     |an\ estimated|(?:just\ )?(?:about|around)|roughly|approximately|nearly|almost|some|as\ (?:many|much|few)\ as)\ $"""
 )
+_PART = re.compile(r"\b(?:(?:the )?(?:end|middle|beginning|start) of (?:the )?|(?:early|late) (?:in )?|mid-)$", re.I)
+"""What stands before a month or a year and says which part of it."""
 _DESCRIBED = re.compile(
     r"""(?x)(?<!\b[Ii]n\ )(?<!\b[OoAa][nt]\ )(?<!\b[Nn]ear\ )(?<!\b[Ff]rom\ )(?<!\b[Ss]ince\ )(?<!\b[Aa]fter\ )
     \b(?!(?:In|On|At|Near|From|Since|After|By|For|With|Under|To)\b)
     (?P<name>[A-ZÀ-Þ][\w'’&-]*(?:\ (?:(?:of|and|de|van|von)\ )?[A-ZÀ-Þ][\w'’&-]*)*),\ (?P<article>an?\ )?$"""
 )
 """A name that is told more of: "Nordmud, a company from Ostrand", and no place or time ("In Ostrand, a company")."""
-_ADDED = re.compile(r"\s\(([^()]*)\)\?$")
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -101,13 +104,14 @@ def plain(text: str) -> str:
 
 
 def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, embedder: Embedder) -> list[Candidate]:
-    """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong, and none
-    that is ``unfit``."""
+    """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong, none that
+    is ``unfit``, and none that is but the subject which a follow-up was told."""
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
     best = max((passage.score for passage in passages), default=0.0)
     near = [(n, passage) for n, passage in enumerate(passages) if best - passage.score <= _NEAR]
     heeded = not asks_for_an_error(question)
+    subject = set(plain(without_subject(question)[1]).split())
     findings = _read(question, [(passage.chunk.title, passage.chunk.text) for _, passage in near], reader)
     found: dict[tuple[str, Span], Candidate] = {}
     for (n, passage), finding in zip(near, findings, strict=True):
@@ -116,6 +120,8 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, e
         for one in _of_passage(n, passage, finding, told, best, asked):
             place = (passage.chunk.article_id, one.span)
             if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
+                continue
+            if subject and set(one.value.split()) <= subject:
                 continue
             if unfit(question, one.text, passage.chunk.text[one.span.end - start :][:40]):
                 continue
@@ -127,14 +133,13 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, e
 def _read(question: str, texts: Sequence[tuple[str, str]], reader: SpanReader) -> list[Finding]:
     """What the reader finds in each text under its heading. A follow-up's subject, added at its end in brackets, leads
     astray where the text tells of it anyway: there the question is read as it was written."""
-    added = _ADDED.search(question)
-    named = set(stems(content_words(added[1]))) if added else set()
+    bare, subject = without_subject(question)
+    named = set(stems(content_words(subject)))
     plainly = [bool(named) and named <= set(stems(words(f"{heading} {text}"))) for heading, text in texts]
     found: dict[int, Finding] = {}
-    for bare in set(plainly):
-        places = [n for n, one in enumerate(plainly) if one is bare]
-        asked = question[: added.start()] + "?" if added and bare else question
-        found |= zip(places, reader.find(asked, [texts[n] for n in places]), strict=True)
+    for told in set(plainly):
+        places = [n for n, one in enumerate(plainly) if one is told]
+        found |= zip(places, reader.find(bare if told else question, [texts[n] for n in places]), strict=True)
     return [found[n] for n in range(len(texts))]
 
 
@@ -253,12 +258,15 @@ def told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:
 
 
 def worded(question: str, candidate: Candidate, passages: Sequence[Passage]) -> str:
-    """The words of the candidate's span; of a figure, with what stands before it and says that it is not exact.
+    """The words of the candidate's span; of a figure, with what stands before it and says that it is not exact; of a
+    month or a year, with the part of it that is told.
 
     Where "who" is asked and "a company from Ostrand" is found, the name that this tells more of: "Nordmud".
     """
     chunk = passages[candidate.passage].chunk
     at = candidate.span.start - chunk.span.start
+    if is_time(candidate.text) and (part := _PART.search(chunk.text[max(0, at - 30) : at])):
+        return f"{part[0]}{candidate.text}"
     if begins_with_number(candidate.text):
         found = _HEDGE.search(chunk.text[max(0, at - 30) : at])
         return f"{found[0]}{candidate.text}" if found else candidate.text

@@ -6,9 +6,12 @@ import json
 import re
 from collections.abc import Sequence
 
-from rag.types import AsOf, Either, Every, Is, Not, Published, Where
-from rag.words import content_words
+import Stemmer
 
+from rag.types import AsOf, Either, Every, Is, Not, Published, Where
+from rag.words import STOPWORDS, content_words
+
+_PORTER = Stemmer.Stemmer("porter")  # as FTS5's tokenizer
 _NOT_FTS = re.compile(r"[^\w]")
 _LISTED = "(SELECT value FROM json_each(?))"
 
@@ -28,6 +31,12 @@ def starting(words: str) -> str:
     """An FTS5 expression for all words of what somebody is typing, of which the last may go on; "" for none."""
     found = re.findall(r"\w+", words)
     return " ".join(f'"{word}"' for word in found) + "*" if found else ""
+
+
+def mistaken(words: str) -> list[str]:
+    """Those of the words that FTS5 takes for a common one, in the singular: its stemmer makes "her" of "herring"."""
+    found = re.findall(r"\w+", words.casefold())
+    return [word.removesuffix("s") for word in found if word not in STOPWORDS and _PORTER.stemWord(word) in STOPWORDS]
 
 
 def condition(where: Where) -> tuple[str, list[str]]:

@@ -14,7 +14,7 @@ from rag.copies import alike
 from rag.errors import LibraryCorrupt, NotFound
 from rag.library.connections import row
 from rag.library.frequencies import Frequencies
-from rag.library.query import condition, match_expression, query_words, starting
+from rag.library.query import condition, match_expression, mistaken, query_words, starting
 from rag.types import ARTICLE_BITS, Article, Changes, Chunk, Mark, Matrix, Numbers, Span, Stats, Where
 
 _ARTICLE = "r.article_id, r.title, r.text, r.url, r.published_at, r.publisher, r.language, r.metadata, r.revision"
@@ -62,10 +62,13 @@ class SQLiteReading:
         text, values = condition(where) if where else ("1", [])
         sought = starting(words)
         if sought:
+            whole = mistaken(words)
+            exact = " AND instr(lower(f.title || ' ' || f.text), ?)" * len(whole)
             text = (
-                f"({text}) AND a.number IN (SELECT f.rowid >> {ARTICLE_BITS} FROM fulltext f WHERE f.fulltext MATCH ?)"
+                f"({text}) AND a.number IN "
+                f"(SELECT f.rowid >> {ARTICLE_BITS} FROM fulltext f WHERE f.fulltext MATCH ?{exact})"
             )
-            values = [*values, sought]
+            values = [*values, sought, *whole]
         follows, order = "a.id > ?", "a.id"
         if latest:
             follows = "a.number < coalesce((SELECT number FROM articles WHERE id = ?), 9223372036854775807)"

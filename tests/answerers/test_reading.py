@@ -94,6 +94,27 @@ def test_a_figure_keeps_what_says_that_it_is_not_exact(text: str, found: str, sh
     assert ask("What was it?", {found: 5.0}, passage(text))[1].short == short
 
 
+@pytest.mark.parametrize(
+    ("text", "found", "short"),
+    [
+        ("It is due to be finished by the end of March.", "March", "the end of March"),
+        ("The school opened early in 1932.", "1932", "early in 1932"),
+        ("It closed in mid-June 2016.", "June 2016", "mid-June 2016"),
+        ("They met at the end of the street in March.", "March", "March"),
+        ("He saw the end of Rome.", "Rome", "Rome"),
+    ],
+)
+def test_a_month_or_year_keeps_the_part_of_it_that_is_told(text: str, found: str, short: str) -> None:
+    assert ask("When was it?", {found: 5.0}, passage(text))[1].short == short
+
+
+def test_the_subject_that_a_follow_up_was_told_is_no_answer() -> None:
+    odds = {"Queen Maud": 5.0, "Crowds": 3.0}
+    text = "Crowds came, and Queen Maud opened the bridge."
+    assert ask("Who came?", odds, passage(text))[1].short == "Queen Maud"
+    assert ask("Who came (Queen Maud)?", odds, passage(text))[1].short == "Crowds"
+
+
 def test_an_answer_over_two_sentences_cites_each() -> None:
     words = "has 1,200 rivets. It carries"
     deltas, answer = ask("What is it like?", {words: 5.0}, passage(BRIDGE))

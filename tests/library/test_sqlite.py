@@ -48,6 +48,15 @@ def test_a_batch_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
     assert store.put([good]).seq == 1
 
 
+def test_a_word_that_is_stemmed_to_a_common_one_finds_itself_alone(tmp_path: Path) -> None:
+    """SQLite's stemmer makes "her" of "herring"."""
+    store = library(tmp_path)
+    store.put([entry(article("fish", "The herring spawn in March.")), entry(article("she", "She lost her hat."))])
+    for words in ("herring", "Herring", "herrings", "spawn herring"):
+        assert [one.id for one in store.articles(limit=9, words=words)] == ["fish"]
+    assert "she" in [one.id for one in store.articles(limit=9, words="her")]
+
+
 def test_text_search_ranks_rare_words_over_common_ones(tmp_path: Path) -> None:
     store = library(tmp_path)
     texts = {"a": "The canal is long.", "b": "The canal carries ships of the world.", "c": "A volcano is not a canal."}

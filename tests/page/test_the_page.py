@@ -118,6 +118,25 @@ def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
     assert page.evaluate("navigator.clipboard.readText()").startswith("When was the first crossing?\n")
 
 
+def test_a_whole_question_s_added_subject_is_told_beside_it(opened: Open, site: Site) -> None:
+    reads_as(site, "When was the first crossing made (Ostrel)?")
+    page = opened()
+    ask(page, "When was the first crossing made?")
+    assert page.inner_text(".asked").startswith("Taken to be about Ostrel.")
+    page.click("text=Copy text")
+    page.wait_for_selector("text=Copied the text.")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("When was the first crossing made?\n")
+
+
+def test_a_short_question_goes_along_with_the_subject_that_was_added(opened: Open, site: Site) -> None:
+    reads_as(site, "Who objected (Ostrel)?")
+    page = opened()
+    ask(page, "Who objected?")
+    page.click("text=Copy text")
+    page.wait_for_selector("text=Copied the text.")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("Who objected (Ostrel)?\n")
+
+
 def test_a_question_can_be_asked_just_as_it_was_written(opened: Open, site: Site) -> None:
     reads_as(site, "Who came (the ferry)?")
     page = opened()
@@ -505,6 +524,7 @@ def test_copies_of_an_answer(opened: Open, site: Site) -> None:
     assert f"{FACT} [1]" in text
     assert f"[1] “{FACT}” A ferry for Ostrel, 2019-05-04" in text
     assert site.url + place in text
+    page.click("text=Other forms")
     markdown = copied("Copy Markdown")
     assert f"{FACT}[^1]" in markdown
     assert re.search(r"^\[\^1\]: “.*” \[A ferry for Ostrel, 2019-05-04\]\(http.*\)$", markdown, re.M)
@@ -534,7 +554,7 @@ def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(
     page.fill("#text", "The well of Norham is 40 metres deep.")
     page.click("text=Add this text")
     expect(page.locator(".articles li")).to_have_count(3)
-    assert page.inner_text("main > .lead") == "3 articles"
+    assert page.inner_text("main > .lead") == "3 articles, the last put in first"
     page.evaluate("""() => {
         const data = new DataTransfer();
         data.items.add(new File(["# A tower\\n\\nThe tower fell in 1901."], "tower.md", { type: "text/markdown" }));
@@ -611,7 +631,7 @@ def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site
     assert "The mill of Norham: removed" in page.inner_text(".outcomes")
     assert sorted(site.system.library.held) == ["ferry"]
     assert page.inner_text("#list") == "No article fits. Try other words or other dates or another publisher."
-    assert page.inner_text("main > .lead") == "0 that fit, of 1 article · Show all"
+    assert page.inner_text("main > .lead") == "0 of 1 article fit · Show all"
     page.click("text=Show all")
     assert page.locator(".articles li").count() == 1
 
@@ -626,10 +646,12 @@ def test_an_article_is_revised_on_its_page_or_by_its_title(opened: Open, site: S
     assert not any(page.is_visible(other) for other in (".filters", "#list", "#files", "text=Add articles"))
     page.click("text=Cancel")
     page.wait_for_url("**/articles/ferry@*")
-    page.go_back()
+    page.goto(site.url + "/articles")
+    page.get_by_role("link", name="Change A ferry for Ostrel").click()
+    page.wait_for_url("**/articles?revise=ferry")
     expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
     page.fill("#text", "It carries fifty cars.")
-    page.click("text=Add this revision")
+    page.click("text=Save the change")
     page.wait_for_selector(".outcomes .updated")
     assert page.inner_text("h1") == "Articles"
     assert all(page.is_visible(other) for other in (".filters", "#list", "#files"))
