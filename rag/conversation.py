@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rag.types import Turn
-from rag.words import STOPWORDS, words
+from rag.words import STOPWORDS, content_words, stems, words
 
 _WH = r"(?:who|whom|whose|what|when|where|which|why|how(?:\s+(?:many|much|often|long|far|old|tall|big))?)"
 _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
@@ -116,6 +116,21 @@ def without_subject(question: str) -> tuple[str, str]:
     """A question without the subject that ``standalone`` told it in brackets at its end, and that subject, or ""."""
     added = _ADDED.search(question)
     return (f"{question[: added.start()]}?", added[1]) if added else (question, "")
+
+
+def elsewhere(asked: str, found: Sequence[str], plainly: Sequence[str]) -> bool:
+    """Whether a question was told a subject that it is not about: ``found`` are the texts that it finds with that
+    subject, ``plainly`` those of the best article that it finds without.
+
+    It is where those that tell of the subject lack two of its words, and that article has all (of four or more, all but
+    one) and does not tell of the subject.
+    """
+    question, subject = without_subject(asked)
+    told, wanted = set(stems(content_words(subject))), set(stems(content_words(question)))
+    known = [set(stems(words(text))) for text in found]
+    lacking = wanted.difference(*(one for one in known if told <= one))
+    best = set(stems(words(" ".join(plainly))))
+    return bool(told) and len(lacking) > 1 and len(wanted - best) <= len(wanted) // 4 and not told <= best
 
 
 def _resolved(question: str, before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from rag.chunks import Splitter
 from rag.citations import copies, prove
-from rag.conversation import standalone
+from rag.conversation import elsewhere, standalone, without_subject
 from rag.errors import LibraryError, NotFound
 from rag.types import (
     Answer,
@@ -27,6 +27,7 @@ from rag.types import (
     Library,
     Matrix,
     Outcome,
+    Passage,
     Reading,
     Receipt,
     Refusal,
@@ -141,7 +142,8 @@ def ask(
 ) -> Iterator[Delta | Answer]:
     """Deltas whose texts join to the Answer's, then the Answer, all from one state of the library.
 
-    What the question leaves to ``history`` is put in by ``rewrite`` before anything is looked for.
+    What the question leaves to ``history`` is put in by ``rewrite`` before anything is looked for; a subject that it is
+    told, and that it turns out not to be about, is left out again.
 
     Nothing leaves before each of its citations has been sliced from the library's own text; raises
     CitationError where one does not hold.
@@ -150,6 +152,12 @@ def ask(
     asked = rewrite(question, history)
     with state(library, index) as now:
         passages = retriever.search(asked, k, now, where)
+        plain, subject = without_subject(asked)
+        if subject and asked != question:
+            others = retriever.search(plain, k, now, where)
+            best = [one for one in others if one.chunk.article_id == others[0].chunk.article_id]
+            if elsewhere(asked, _texts(passages), _texts(best)):
+                asked, passages = question, others
         retrieved = perf_counter()
         for piece in answerer.answer(asked, passages, history):
             proved = tuple(_prove(citation, now.library) for citation in piece.citations)
@@ -163,6 +171,10 @@ def ask(
                     "total": 1000 * (done - start),
                 }
                 yield replace(piece, question=question, asked=asked, citations=proved, timings=timings)
+
+
+def _texts(passages: Sequence[Passage]) -> list[str]:
+    return [f"{passage.chunk.title} {passage.chunk.text}" for passage in passages]
 
 
 def _prove(citation: Citation, library: Reading) -> Citation:

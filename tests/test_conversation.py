@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.conversation import names, small_talk, standalone
+from rag.conversation import elsewhere, names, small_talk, standalone
 from rag.types import Turn
 
 CANAL = [Turn("user", "When was the Suez Canal opened?"), Turn("assistant", "It was opened on 17 November 1869.")]
@@ -258,3 +258,26 @@ def test_small_talk(text: str, kind: str | None) -> None:
 def test_who_did_it_is_whom_one_goes_on_about(before: str, answered: str, asked: str, expected: str) -> None:
     history = [Turn("user", before), Turn("assistant", answered)]
     assert standalone(asked, history) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "plainly", "expected"),
+    [
+        (
+            "How much will the dredging cost (Krakatoa)?",
+            ["Krakatoa is an island."],
+            ["The dredging will cost 6 million."],
+            True,
+        ),
+        ("How high was the wave (Krakatoa)?", ["Krakatoa sent out a wave."], ["The wave was high at Norham."], False),
+        ("How many workers died (Suez)?", ["Workers dug at Suez."], ["Panama: workers died of fever."], False),
+        ("Who signed the letter (Suez)?", ["Suez is a canal."], ["The letter is long."], False),
+        ("Who signed the letter (Suez)?", ["Suez is a canal."], ["They signed the letter at Suez."], False),
+        ("Who signed the letter (Suez)?", ["Suez is a canal."], [], False),
+        ("Who signed the letter?", ["Suez is a canal."], ["They signed the letter."], False),
+    ],
+)
+def test_a_question_that_another_article_has_all_words_of_is_not_about_the_subject_before(
+    asked: str, found: list[str], plainly: list[str], expected: bool
+) -> None:
+    assert elsewhere(asked, found, plainly) is expected

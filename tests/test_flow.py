@@ -121,3 +121,20 @@ def test_a_citation_holds_against_its_own_revision_after_an_update(tmp_path: Pat
     pieces = answer_citing(shelf.find(shelf.dense, "volcano", 1)[0], Span(4, 11))
     put(shelf, article("volcano", "Quite another text.", "On the volcano"))
     assert run(shelf, *pieces)[-1].citations[0].quote == "volcano"
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Which ships pay a toll?", "Which ships pay a toll?"),  # the canal's: the volcano has none of it
+        ("Who died?", "Who died (the volcano)?"),
+        ("Where are the glaciers?", "Where are the glaciers (the volcano)?"),
+    ],
+)
+def test_a_subject_that_a_question_is_not_about_is_left_out_again(tmp_path: Path, question: str, asked: str) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    answerer = QueueAnswerer(Answer(question, "unanswerable", "", None, (), (), 0.0))
+    rooms = {"retriever": shelf.fused, "library": shelf.library, "index": shelf.index, "answerer": answerer}
+    *_, answer = ask(question, k=2, rewrite=lambda one, _: f"{one[:-1]} (the volcano)?", **rooms)  # type: ignore[arg-type]
+    assert isinstance(answer, Answer)
+    assert (answer.question, answer.asked) == (question, asked)

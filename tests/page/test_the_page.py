@@ -199,7 +199,10 @@ def test_from_a_new_conversation_one_comes_back_to_any_before_it(opened: Open) -
         ask(page, question)
         page.click("text=New conversation")
         page.wait_for_selector(".earlier")
-    assert page.locator(".earlier button").all_inner_texts() == ["How many cars?", "When was the first crossing?"]
+    assert page.locator(".earlier button").all_inner_texts() == [
+        "How many cars? · 1 question",
+        "When was the first crossing? · 1 question",
+    ]
     page.click(".earlier button:has-text('first crossing')")
     page.wait_for_selector(".turn .quotes")
     assert page.locator(".question").all_inner_texts() == ["When was the first crossing?"]
@@ -207,7 +210,8 @@ def test_from_a_new_conversation_one_comes_back_to_any_before_it(opened: Open) -
     assert page.locator(".turn").count() == 1
     page.click("text=New conversation")
     page.wait_for_selector(".earlier")
-    assert page.locator(".earlier button").all_inner_texts() == ["When was the first crossing?", "How many cars?"]
+    begun = page.locator(".earlier button").all_inner_texts()
+    assert [one.split(" · ")[0] for one in begun] == ["When was the first crossing?", "How many cars?"]
 
 
 def test_from_the_articles_one_comes_back_or_begins_anew(opened: Open) -> None:
