@@ -123,7 +123,8 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, e
                 continue
             if subject and set(one.value.split()) <= subject:
                 continue
-            if unfit(question, one.text, passage.chunk.text[one.span.end - start :][:40]):
+            text, at, end = passage.chunk.text, one.span.start - start, one.span.end - start
+            if unfit(question, one.text, text[max(0, at - 20) : at], text[end : end + 40]):
                 continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one

@@ -589,6 +589,18 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
         ("How far is it?", "It lies |two hours| away.", True),
         ("How tall is the tower?", "It cost |$5 million|.", False),
         ("How much is it?", "It cost |$5 million|.", True),
+        ("Which number was wrong?", "It appeared on |3 September| and said 41.", False),
+        ("Which number was wrong?", "On 3 September it said |41 workers|.", True),
+        ("Which company repaired it?", "The repair in |Ostrand| took long.", False),
+        ("Who repaired it?", "It was repaired in |Ostrand| by Lund.", False),
+        ("Who repaired it?", "It was repaired by |Lund|.", True),
+        ("Who did they believe in?", "They believed in |Lund|.", True),
+        ("Where was it repaired?", "It was repaired in |Ostrand|.", True),
+        ("How many ships use it?", "It was widened so that |more| can pass.", False),
+        ("How many ships use it?", "It was widened for |more than 50| ships.", True),
+        ("How much does the port charge?", "It needs |no computers of its own|.", False),
+        ("How much does the port charge?", "They pay |no fee| at all.", True),
+        ("How much does the port charge?", "They pay |a crown for two tons|.", True),
     ],
 )
 def test_a_quantity_of_something_else_is_no_answer(question: str, text: str, fits: bool) -> None:
