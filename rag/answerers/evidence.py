@@ -92,8 +92,8 @@ _MONTH = re.compile(
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b", re.IGNORECASE
 )
 _WHO = re.compile(
-    r"^(?:who|(?:what|which) (?:\w+ )?(?:person|man|woman|company|firm|agency|organi[sz]ation|group|team|senator|president"
-    r"|minister|mayor|official|engineer|scientist|author|river|bridge|canal|ship))\b"
+    r"^(?:who|(?:what|which) (?:\w+ )?(?:person|man|woman|company|firm|agency|organi[sz]ation|group|team|senator"
+    r"|president|minister|mayor|official|engineer|scientist|author|river|bridge|canal|ship))\b"
     r"(?!.*\b(?:in|at|for|of|to|with|by|from)[?. ]*$)",
     re.IGNORECASE,
 )
