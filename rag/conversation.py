@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from rag.chunks import sentences
 from rag.types import Turn
 from rag.words import STOPWORDS, content_words, stems, words
 
@@ -65,10 +66,17 @@ _STANDS_BY = re.compile(r"(the [a-z ’'-]+?) (?:of|to|for|in|at|on|near) (.+)")
 _NAMELESS = re.compile(r"the [a-z ’'-]+")
 _SUBJECT = re.compile(rf"\b(?i:({_AUXILIARY}))\s+(the|there an?)\s+({_PLAIN}(?:\s+{_PLAIN}){{0,3}})(?=$|\s)")
 _SEVERAL = re.compile(r"do|are|were|have", re.I)
-_OBJECT = re.compile(rf"\b(?:about|against|for|of|to|with)\s+(the\s+(?:{_PLAIN}\s+)?{_PLAIN})$")
-_IS = re.compile(r"(?:what|who|which)(?:\s+[a-z]+){0,2}\s+(?:is|are|was|were)\s", re.I)
+_OBJECT = re.compile(rf"\b(?:about|against|for|of|to|with|in|at|on|from|into)\s+(the\s+(?:{_PLAIN}\s+)?{_PLAIN})$")
+_DONE_TO = re.compile(rf"^(?:and\s+)?who\s+(?!{_AUXILIARY}\b)[a-z]+\s+(the\s+{_PLAIN})$", re.I)
+_IS = re.compile(r"(?:what|who|which)(?:\s+[a-z]+){0,2}\s+(?:is|are|was|were|be|been)\s", re.I)
+_PLACE = re.compile(
+    r"\b(?:harbour|harbor|port|town|city|village|island|bridge|canal|lighthouse|tower|museum|school|university|park|station"
+    r"|observatory|hospital|building|house|factory|plant|mine|library|church|castle|street|square|hotel|prison|camp"
+    r"|airport|farm|site|mountain|volcano|valley|river|lake|coast|bay|beach|forest|country|region|state)s?$"
+)
 _DONE = re.compile(r"(?:do|does|did|can|could|will|would|shall|should|may|might|must)\b|.*(?:ed|en|wn|nt|lt|ld)$", re.I)
 _ADDED = re.compile(r"\s\(([^()]*)\)\??$")
+_QUOTED = 20  # characters
 _LASTS = 4  # a name is put in until so many later questions were about something else
 _HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
@@ -116,6 +124,19 @@ def without_subject(question: str) -> tuple[str, str]:
     """A question without the subject that ``standalone`` told it in brackets at its end, and that subject, or ""."""
     added = _ADDED.search(question)
     return (f"{question[: added.start()]}?", added[1]) if added else (question, "")
+
+
+def quotes_of(text: str) -> list[str]:
+    """The sentences of an answer that are long enough to tell where they are from."""
+    return [one for span in sentences(text) if len(one := span.of(text).strip(" .")) >= _QUOTED]
+
+
+def belongs(question: str, texts: Sequence[str]) -> bool:
+    """Whether a question may go on about the article that ``texts`` are of: it has each name, and half of the words."""
+    wanted = set(stems(content_words(question)))
+    named = set(stems(content_words(" ".join(names(question))))) if names(question) else set()
+    lacking = wanted - set(stems(words(" ".join(texts))))
+    return len(lacking) <= len(wanted) // 2 and not lacking & named
 
 
 def elsewhere(asked: str, found: Sequence[str], plainly: Sequence[str]) -> bool:
@@ -198,6 +219,8 @@ def _with_subject(question: str, person: str, several: str, thing: str, topic: s
     for pattern, subject in ((_PERSON, person), (_THINGS, several), (_THING, thing), (_THERE, there)):
         match = pattern.search(question)
         before, after = (question[: match.start()], question[match.end() :]) if match else ("", "")
+        if pattern is _THERE and _NAMELESS.fullmatch(subject) and not _PLACE.search(subject):
+            continue
         if match and subject and (not names(before) or _TOLD.search(before)):
             put = f"{subject}'s" if match[1].casefold() in _POSSESSIVE and _owns(question, match) else subject
             if pattern is _THERE and not re.search(r"\b(?:in|at|from|to|near)\s*$", before):
@@ -264,6 +287,10 @@ def _about(question: str, written: str, told: Sequence[str]) -> list[str]:
         at = end
     if found:
         return [name for _, name in sorted(found, key=lambda one: one[0])]
+    if _THINGS.search(written):  # "it" is none of "they"
+        told_of = _OBJECT.search(written.rstrip("?.! "))
+        if told_of:
+            return [told_of[1]]
     if again := [one for one in told if _STANDS_BY.sub(r"\1", one) in earlier]:
         return again[-1:]
     subject = _SUBJECT.search(earlier)
@@ -275,7 +302,8 @@ def _about(question: str, written: str, told: Sequence[str]) -> list[str]:
         done = subject[2] == "the" and (not subject.start() or _DONE.match(f"{subject[1]} {last}"))
         return [f"the {noun if noun and done else subject[3]}"]
     topic = _TOPIC.search(whole) or _DEFINED.search(earlier)
-    return [topic[1]] if topic else []
+    object_ = _DONE_TO.search(earlier)
+    return [topic[1]] if topic else [object_[1]] if object_ else []
 
 
 def _start(question: str, at: int, end: int, told: Sequence[str]) -> int:

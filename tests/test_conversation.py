@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.conversation import elsewhere, names, small_talk, standalone
+from rag.conversation import belongs, elsewhere, names, small_talk, standalone
 from rag.types import Turn
 
 CANAL = [Turn("user", "When was the Suez Canal opened?"), Turn("assistant", "It was opened on 17 November 1869.")]
@@ -281,3 +281,43 @@ def test_a_question_that_another_article_has_all_words_of_is_not_about_the_subje
     asked: str, found: list[str], plainly: list[str], expected: bool
 ) -> None:
     assert elsewhere(asked, found, plainly) is expected
+
+
+@pytest.mark.parametrize(
+    ("earlier", "asked", "expected"),
+    [
+        (["Who bought the lighthouse?"], "When was it built?", "When was the lighthouse built?"),
+        (
+            ["Who bought the lighthouse?", "Who will be the first warden?"],
+            "How high is it?",
+            "How high is the lighthouse?",
+        ),
+        (
+            ["How much did the trust pay?", "Why can't they put a lift in the tower?"],
+            "How high is it?",
+            "How high is the tower?",
+        ),
+        (
+            ["Where does the money come from?"],
+            "How will people get there if it rains?",
+            "How will people get there if the money rains?",
+        ),
+        (["When does the observatory open?"], "Who works there?", "Who works in the observatory?"),
+    ],
+)
+def test_it_is_what_was_asked_about_and_there_is_a_place(earlier: list[str], asked: str, expected: str) -> None:
+    history = [turn for one in earlier for turn in (Turn("user", one), Turn("assistant", "Somebody."))]
+    assert standalone(asked, history) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("When does the work begin?", True),
+        ("When does the next work begin at Skelby?", True),
+        ("When does the work begin at Norham?", False),
+        ("How much will a ticket cost?", False),
+    ],
+)
+def test_a_question_belongs_to_an_article_with_its_names_and_half_of_its_words(question: str, expected: bool) -> None:
+    assert belongs(question, ["Skelby lighthouse", "Work begins in January."]) is expected

@@ -117,6 +117,14 @@ _EXTENT = (
         re.compile(r"\bhow long (?:did|do(?:es)?|will|would|ha[sd]|have|can|could)\b", re.IGNORECASE),
         frozenset({"time"}),
     ),
+    (
+        re.compile(
+            r"\bhow long (?:is|was) (?:the )?(?:[\w'’-]+ ){0,3}(?:canal|river|bridge|road|tunnel|wall|street|railway|route"
+            r"|coast|border|ship|boat|pier|dam|lake|beach|runway|island)[?. ]*$",
+            re.IGNORECASE,
+        ),
+        frozenset({"length"}),
+    ),
     (re.compile(r"\bhow long\b", re.IGNORECASE), frozenset({"time", "length"})),
     (re.compile(r"\bhow old\b", re.IGNORECASE), frozenset({"time"})),
     (

@@ -586,6 +586,8 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
         ("How long will it take?", "They dump |140,000 cubic metres| of mud.", False),
         ("How long will it take?", "It lies |nine kilometres| offshore.", False),
         ("How long is the canal?", "It is |193 km| long.", True),
+        ("How long is the canal?", "Its digging took |ten years|.", False),
+        ("How long was the canal closed?", "It was closed for |eight years|.", True),
         ("How far is it?", "It lies |two hours| away.", True),
         ("How tall is the tower?", "It cost |$5 million|.", False),
         ("How much is it?", "It cost |$5 million|.", True),
