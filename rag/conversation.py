@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from rag.chunks import sentences
 from rag.types import Turn
 from rag.words import STOPWORDS, content_words, stems, words
 
@@ -128,7 +127,8 @@ def without_subject(question: str) -> tuple[str, str]:
 
 def quotes_of(text: str) -> list[str]:
     """The sentences of an answer that are long enough to tell where they are from."""
-    return [one for span in sentences(text) if len(one := span.of(text).strip(" .")) >= _QUOTED]
+    said = re.split(r"(?<=[.!?])\s+|\n+", text)
+    return [one for part in said if len(one := part.strip(" .")) >= _QUOTED]
 
 
 def belongs(question: str, texts: Sequence[str]) -> bool:

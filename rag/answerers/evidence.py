@@ -119,8 +119,8 @@ _EXTENT = (
     ),
     (
         re.compile(
-            r"\bhow long (?:is|was) (?:the )?(?:[\w'’-]+ ){0,3}(?:canal|river|bridge|road|tunnel|wall|street|railway|route"
-            r"|coast|border|ship|boat|pier|dam|lake|beach|runway|island)[?. ]*$",
+            r"\bhow long (?:is|was) (?:the )?(?:[\w'’-]+ ){0,3}(?:canal|river|bridge|road|tunnel|wall|street|railway"
+            r"|route|coast|border|ship|boat|pier|dam|lake|beach|runway|island)[?. ]*$",
             re.IGNORECASE,
         ),
         frozenset({"length"}),
