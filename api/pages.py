@@ -176,11 +176,10 @@ def articles_page(
         listing.append(el("p", el("a", "More articles", href=f"/articles?{urlencode({**given, 'cursor': following})}")))
     count = "1 article" if total == 1 else f"{total:,} articles"
     if given:
-        fit = "fits" if len(articles) == 1 else "fit"
-        shown = f"More than {len(articles)} of {count} fit" if following else f"{len(articles)} of {count} {fit}"
+        shown = f"{'More than ' if following else ''}{len(articles)} of {count} found"
         lead = el("p", f"{shown} · ", el("a", "Show all", href="/articles"), class_="lead")
     else:
-        lead = el("p", f"{count}, the last put in first" if total > 1 else count, class_="lead")
+        lead = el("p", f"{count}, the last added first" if total > 1 else count, class_="lead")
     return page(
         "Articles · Quotewell",
         el("h1", "Articles"),

@@ -191,14 +191,21 @@ function advice(question, texts) {
   return "No sentence is likely enough to be the answer. Other words may find more.";
 }
 
+/** The question as it was understood, without a subject that was added. */
+const meant = (answer) => (answer.asked ?? answer.question).replace(/ \([^()]*\)(?=\?$)/, "");
+
+const textOf = ({ title, text }) => `${title} ${text}`;
+
+/** The passages that are shown where nothing is answered: those with a word of the question. */
+export const nearest = (answer) => answer.passages.filter((one) => share(meant(answer), textOf(one))).slice(0, 3);
+
 export function drawDeclined(answer, ask, empty = false) {
   if (empty) {
     const put = el("a", { href: "/articles" }, "Put some in");
     return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
   }
-  const question = (answer.asked ?? answer.question).replace(/ \([^()]*\)(?=\?$)/, ""); // without a subject that was added
-  const textOf = ({ title, text }) => `${title} ${text}`;
-  const near = answer.passages.filter((one) => share(question, textOf(one))).slice(0, 3);
+  const question = meant(answer);
+  const near = nearest(answer);
   if (answer.passages.length && !near.length) {
     return el(
       "div",

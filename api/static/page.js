@@ -1,6 +1,6 @@
 // Asking as a conversation: answers as they come, each mark with its quote, and the article beside them.
 import { articleUrl, call, changesUrl, el, events, Trouble } from "./dom.js";
-import { drawAnswer, drawDeclined, streamed } from "./answer.js";
+import { drawAnswer, drawDeclined, nearest, streamed } from "./answer.js";
 import { anew, earlier, keep, keepEarlier, kept } from "./kept.js";
 import { closeArticle } from "./source.js";
 import { opened } from "./share.js";
@@ -45,8 +45,8 @@ function offerEarlier() {
   else start.append(section);
 }
 
-function history() {
-  const told = turns.flatMap(({ question, text }) => [
+function history(before = turns) {
+  const told = before.flatMap(({ question, text }) => [
     { role: "user", content: question },
     { role: "assistant", content: text },
   ]);
@@ -95,11 +95,13 @@ function showKept() {
   for (const answer of kept()) {
     const { body } = turnOf(answer.question);
     show(body, answer);
-    for (const { article_id: id } of answer.citations) if (!articles.has(id)) articles.set(id, newest(id));
-    Promise.all(answer.citations.map(async (one) => [one, await articles.get(one.article_id)])).then((known) => {
-      const lost = known.filter(([one, now]) => !now?.text.includes(one.cited_text));
+    const before = turns.slice(0, -1);
+    const shown = answer.citations.length ? answer.citations : nearest(answer);
+    for (const { article_id: id } of shown) if (!articles.has(id)) articles.set(id, newest(id));
+    Promise.all(shown.map(async (one) => [one, await articles.get(one.article_id)])).then((known) => {
+      const lost = known.filter(([one, now]) => !now?.text.includes(one.cited_text ?? one.text));
       const told = new Map(lost.map(([one, now]) => [one.article_id, since(one, now)]));
-      if (told.size) body.prepend(el("p", { class: "note" }, ...[...told.values()].flat(), el("button", { class: "second", click: () => ask(answer.question) }, "Ask again")));
+      if (told.size) body.prepend(el("p", { class: "note" }, ...[...told.values()].flat(), el("button", { class: "second", click: () => ask(answer.question, history(before)) }, "Ask again")));
     }, () => null);
   }
 }

@@ -360,6 +360,35 @@ def test_an_answer_whose_quote_is_no_longer_in_its_article_says_so(opened: Open,
     expect(page.locator(".turn .note").first).to_contain_text("“A ferry for Ostrel” was removed since.")
 
 
+def test_a_passage_shown_for_want_of_an_answer_that_is_no_longer_there_is_said_to_be_so(
+    opened: Open, site: Site
+) -> None:
+    passage = Passage(whole_chunk(site.system.library.article("ferry")), 1.0)
+    site.system.script = [Delta("No."), Answer("q", "unanswerable", "No.", None, (), (passage,), 0.1)]
+    page = opened()
+    ask(page, "Who made the first crossing?")
+    page.reload()
+    page.wait_for_selector(".turn .quotes")
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".turn .note").count() == 0
+    put(site, **FERRY | {"text": "The first crossing to Ostrel was on 4 May."})
+    page.reload()
+    expect(page.locator(".turn .note")).to_contain_text("“A ferry for Ostrel” no longer says what is quoted here")
+
+
+def test_asking_again_leans_on_what_was_said_before_alone(opened: Open, site: Site) -> None:
+    page = opened()
+    for question in ("When was the first crossing?", "How many cars?", "Which ferry?"):
+        ask(page, question)
+    put(site, **FERRY | {"text": "It carries fifty cars."})
+    page.reload()
+    with page.expect_request("**/api/ask") as sent:
+        page.locator(".turn").nth(1).locator("text=Ask again").click()
+    told = sent.value.post_data_json
+    assert told["question"] == "How many cars?"
+    assert [turn["content"] for turn in told["history"] if turn["role"] == "user"] == ["When was the first crossing?"]
+
+
 def test_a_proposal_is_asked_when_it_is_chosen(opened: Open, site: Site) -> None:
     passage = Passage(whole_chunk(site.system.library.article("ferry")), 1.0)
     asked = "When was the first crossing?"
@@ -558,7 +587,7 @@ def test_articles_are_added_by_file_drop_and_paste_and_refused_with_a_reason(
     page.fill("#text", "The well of Norham is 40 metres deep.")
     page.click("text=Add this text")
     expect(page.locator(".articles li")).to_have_count(3)
-    assert page.inner_text("main > .lead") == "3 articles, the last put in first"
+    assert page.inner_text("main > .lead") == "3 articles, the last added first"
     page.evaluate("""() => {
         const data = new DataTransfer();
         data.items.add(new File(["# A tower\\n\\nThe tower fell in 1901."], "tower.md", { type: "text/markdown" }));
@@ -634,8 +663,9 @@ def test_articles_are_found_filtered_and_removed_after_asking(opened: Open, site
     page.wait_for_selector(".outcomes li")
     assert "The mill of Norham: removed" in page.inner_text(".outcomes")
     assert sorted(site.system.library.held) == ["ferry"]
-    assert page.inner_text("#list") == "No article fits. Try other words or other dates or another publisher."
-    assert page.inner_text("main > .lead") == "0 of 1 article fit · Show all"
+    fits = "No article fits. Try other words or other dates or another publisher."
+    expect(page.locator("#list")).to_have_text(fits)
+    assert page.inner_text("main > .lead") == "0 of 1 article found · Show all"
     page.click("text=Show all")
     assert page.locator(".articles li").count() == 1
 
