@@ -251,7 +251,7 @@ function actions(answer) {
     { class: "actions" },
     copier("Copy link", () => linkOf(answer)),
     copier("Copy text", () => asText(answer)),
-    el("details", { class: "more" }, el("summary", { class: "small" }, "Other forms"),
+    el("details", { class: "more" }, el("summary", {}, "Copy as …"),
       copier("Copy Markdown", () => asMarkdown(answer)),
       copier("Copy JSON", () => JSON.stringify(answer, null, 2))),
     said,

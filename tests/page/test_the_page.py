@@ -557,7 +557,7 @@ def test_copies_of_an_answer(opened: Open, site: Site) -> None:
     assert f"{FACT} [1]" in text
     assert f"[1] “{FACT}” A ferry for Ostrel, 2019-05-04" in text
     assert site.url + place in text
-    page.click("text=Other forms")
+    page.click("text=Copy as")
     markdown = copied("Copy Markdown")
     assert f"{FACT}[^1]" in markdown
     assert re.search(r"^\[\^1\]: “.*” \[A ferry for Ostrel, 2019-05-04\]\(http.*\)$", markdown, re.M)
