@@ -65,17 +65,21 @@ _STANDS_BY = re.compile(r"(the [a-z ’'-]+?) (?:of|to|for|in|at|on|near) (.+)")
 _NAMELESS = re.compile(r"the [a-z ’'-]+")
 _SUBJECT = re.compile(rf"\b(?i:({_AUXILIARY}))\s+(the|there an?)\s+({_PLAIN}(?:\s+{_PLAIN}){{0,3}})(?=$|\s)")
 _SEVERAL = re.compile(r"do|are|were|have", re.I)
-_OBJECT = re.compile(rf"\b(?:about|against|for|of|to|with|in|at|on|from|into)\s+(the\s+(?:{_PLAIN}\s+)?{_PLAIN})$")
+_TIMES = (
+    r"(?:time|moment|end|start|beginning|past|future|meantime|weekend|day|night|morning|afternoon|evening|week|month|year"
+    r"|season|spring|summer|autumn|winter|place)s?$"
+)
+_OBJECT = re.compile(
+    rf"\b(?:about|against|for|of|to|with|in|at|on|from|into)\s+(the\s+(?:{_PLAIN}\s+)?(?!{_TIMES}){_PLAIN})$"
+)
 _DONE_TO = re.compile(rf"^(?:and\s+)?who\s+(?!{_AUXILIARY}\b)[a-z]+\s+(the\s+{_PLAIN})$", re.I)
 _IS = re.compile(r"(?:what|who|which)(?:\s+[a-z]+){0,2}\s+(?:is|are|was|were|be|been)\s", re.I)
-_PLACE = re.compile(
-    r"\b(?:harbour|harbor|port|town|city|village|island|bridge|canal|lighthouse|tower|museum|school|university|park|station"
-    r"|observatory|hospital|building|house|factory|plant|mine|library|church|castle|street|square|hotel|prison|camp"
-    r"|airport|farm|site|mountain|volcano|valley|river|lake|coast|bay|beach|forest|country|region|state)s?$"
+_NO_PLACE = re.compile(
+    r"\b(?:money|cost|price|letter|report|law|bill|vote|plan|decision|idea|work|project|story|news|question|answer|trust"
+    r"|company|group|team|people)s?$"
 )
 _DONE = re.compile(r"(?:do|does|did|can|could|will|would|shall|should|may|might|must)\b|.*(?:ed|en|wn|nt|lt|ld)$", re.I)
 _ADDED = re.compile(r"\s\(([^()]*)\)\??$")
-_QUOTED = 20  # characters
 _LASTS = 4  # a name is put in until so many later questions were about something else
 _HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
@@ -125,26 +129,12 @@ def without_subject(question: str) -> tuple[str, str]:
     return (f"{question[: added.start()]}?", added[1]) if added else (question, "")
 
 
-def quotes_of(text: str) -> list[str]:
-    """The sentences of an answer that are long enough to tell where they are from."""
-    said = re.split(r"(?<=[.!?])\s+|\n+", text)
-    return [one for part in said if len(one := part.strip(" .")) >= _QUOTED]
-
-
-def belongs(question: str, texts: Sequence[str]) -> bool:
-    """Whether a question may go on about the article that ``texts`` are of: it has each name, and half of the words."""
-    wanted = set(stems(content_words(question)))
-    named = set(stems(content_words(" ".join(names(question))))) if names(question) else set()
-    lacking = wanted - set(stems(words(" ".join(texts))))
-    return len(lacking) <= len(wanted) // 2 and not lacking & named
-
-
 def elsewhere(asked: str, found: Sequence[str], plainly: Sequence[str]) -> bool:
     """Whether a question was told a subject that it is not about: ``found`` are the texts that it finds with that
     subject, ``plainly`` those of the best article that it finds without.
 
-    It is where those that tell of the subject lack two of its words, and that article has all (of four or more, all but
-    one) and does not tell of the subject.
+    It is where those that tell of the subject lack two of its words, and that article has all (of four or more, three
+    in four) and does not tell of the subject.
     """
     question, subject = without_subject(asked)
     told, wanted = set(stems(content_words(subject))), set(stems(content_words(question)))
@@ -219,7 +209,7 @@ def _with_subject(question: str, person: str, several: str, thing: str, topic: s
     for pattern, subject in ((_PERSON, person), (_THINGS, several), (_THING, thing), (_THERE, there)):
         match = pattern.search(question)
         before, after = (question[: match.start()], question[match.end() :]) if match else ("", "")
-        if pattern is _THERE and _NAMELESS.fullmatch(subject) and not _PLACE.search(subject):
+        if pattern is _THERE and _NAMELESS.fullmatch(subject) and _NO_PLACE.search(subject):
             continue
         if match and subject and (not names(before) or _TOLD.search(before)):
             put = f"{subject}'s" if match[1].casefold() in _POSSESSIVE and _owns(question, match) else subject

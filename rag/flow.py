@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
 from time import perf_counter
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from rag.chunks import Splitter
 from rag.citations import copies, prove
-from rag.conversation import belongs, elsewhere, quotes_of, standalone, without_subject
+from rag.conversation import elsewhere, standalone, without_subject
 from rag.errors import LibraryError, NotFound
 from rag.types import (
     Answer,
@@ -24,9 +23,7 @@ from rag.types import (
     Delta,
     Embedder,
     Entry,
-    Every,
     Index,
-    Is,
     Library,
     Matrix,
     Outcome,
@@ -146,8 +143,7 @@ def ask(
     """Deltas whose texts join to the Answer's, then the Answer, all from one state of the library.
 
     What the question leaves to ``history`` is put in by ``rewrite`` before anything is looked for; a subject that it is
-    told, and that it turns out not to be about, is left out again; with such a subject the article that the last answer
-    quoted is read first, without it.
+    told, and that it turns out not to be about, is left out again.
 
     Nothing leaves before each of its citations has been sliced from the library's own text; raises
     CitationError where one does not hold.
@@ -157,19 +153,13 @@ def ask(
     with state(library, index) as now:
         passages = retriever.search(asked, k, now, where)
         plain, subject = without_subject(asked)
-        own: list[Passage] = []
         if subject and asked != question:
             others = retriever.search(plain, k, now, where)
             best = [one for one in others if one.chunk.article_id == others[0].chunk.article_id]
             if elsewhere(asked, _texts(passages), _texts(best)):
-                asked, passages = question, others
-            else:
-                own = _before(plain, history, retriever, k, now, where)
+                asked, passages = (question if plain == f"{question.rstrip('?.! ')}?" else plain), others
         retrieved = perf_counter()
-        pieces = _answered(answerer.answer(plain, own, history)) if own else None
-        if pieces:
-            asked = question
-        for piece in pieces or answerer.answer(asked, passages, history):
+        for piece in answerer.answer(asked, passages, history):
             proved = tuple(_prove(citation, now.library) for citation in piece.citations)
             if isinstance(piece, Delta):
                 yield replace(piece, citations=proved)
@@ -181,31 +171,6 @@ def ask(
                     "total": 1000 * (done - start),
                 }
                 yield replace(piece, question=question, asked=asked, citations=proved, timings=timings)
-
-
-def _before(
-    question: str, history: Sequence[Turn], retriever: Retriever, k: int, now: State, where: Where | None
-) -> list[Passage]:
-    """Passages of the article that the last answer quoted, where the question may go on about it."""
-    for turn in reversed(history):
-        for quote in quotes_of(turn.text)[:1] if turn.role == "assistant" else ():
-            found = retriever.search(quote, k, now, where)
-            articles = tuple({one.chunk.article_id for one in found if quote in one.chunk.text})
-            if articles:
-                own = Is("id", articles)
-                passages = retriever.search(question, k, now, Every((where, own)) if where else own)
-                return passages if belongs(question, _texts(passages)) else []
-    return []
-
-
-def _answered(pieces: Iterator[Delta | Answer]) -> Iterator[Delta | Answer] | None:
-    """The same pieces; None where they only say that there is no answer."""
-    first: list[Delta | Answer] = []
-    for piece in pieces:
-        first.append(piece)
-        if piece.citations:
-            return chain(first, pieces)
-    return None
 
 
 def _texts(passages: Sequence[Passage]) -> list[str]:

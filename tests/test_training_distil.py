@@ -210,6 +210,11 @@ def test_asking_is_learnt_from_the_questions_alone(small: Any) -> None:
     assert float(found) == pytest.approx(sum(alone) / len(alone), abs=1e-3)
 
 
+def test_a_run_without_time_left_learns_nothing() -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        teacher.steps_of([], [], 1e-4, None, "learn", -1.0)
+
+
 def test_what_the_teacher_said_outlasts_a_run_that_was_stopped(tmp_path: Path) -> None:
     given = stock_of(ANSWERED, Example(QUESTION, TEXT[:40], ()))
     said = teacher.told(Oracle(given), given, 4096, np.arange(2))

@@ -13,7 +13,6 @@ from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import (
     Asked,
     begins_with_number,
-    is_time,
     kind_asked,
     of_form,
     of_words,
@@ -65,8 +64,15 @@ _HEDGE = re.compile(
     r"""(?xi)\b(?:(?:no\ |not\ )?(?:more|less|fewer)\ than|at\ (?:least|most)|(?:just\ )?(?:over|under)|up\ to
     |an\ estimated|(?:just\ )?(?:about|around)|roughly|approximately|nearly|almost|some|as\ (?:many|much|few)\ as)\ $"""
 )
-_PART = re.compile(r"\b(?:(?:the )?(?:end|middle|beginning|start) of (?:the )?|(?:early|late) (?:in )?|mid-)$", re.I)
+_PART = re.compile(
+    r"(?<!minutes )(?<!hours )(?<!days )"
+    r"\b(?:(?:the )?(?:end|middle|beginning|start) of |(?:early|late) (?:in )?|mid-)$",
+    re.IGNORECASE,
+)
 """What stands before a month or a year and says which part of it."""
+_MONTH_OR_YEAR = re.compile(
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december|1\d{3}|20\d{2})\b", re.I
+)
 _DESCRIBED = re.compile(
     r"""(?x)(?<!\b[Ii]n\ )(?<!\b[OoAa][nt]\ )(?<!\b[Nn]ear\ )(?<!\b[Ff]rom\ )(?<!\b[Ss]ince\ )(?<!\b[Aa]fter\ )
     \b(?!(?:In|On|At|Near|From|Since|After|By|For|With|Under|To)\b)
@@ -103,15 +109,17 @@ def plain(text: str) -> str:
     return " ".join(word for word in words(joined) if word not in _ARTICLES)
 
 
-def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, embedder: Embedder) -> list[Candidate]:
+def candidates(
+    question: str, passages: Sequence[Passage], reader: SpanReader, embedder: Embedder, subject: str = ""
+) -> list[Candidate]:
     """All spans found in ``passages``, each place once; none that an article repeats to say that it is wrong, none that
-    is ``unfit``, and none that is but the subject which a follow-up was told."""
+    is ``unfit``, and none that is but the ``subject`` which a follow-up was told."""
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
     best = max((passage.score for passage in passages), default=0.0)
     near = [(n, passage) for n, passage in enumerate(passages) if best - passage.score <= _NEAR]
     heeded = not asks_for_an_error(question)
-    subject = set(plain(without_subject(question)[1]).split())
+    bare, told_of = without_subject(question)[0], set(plain(subject).split())
     findings = _read(question, [(passage.chunk.title, passage.chunk.text) for _, passage in near], reader)
     found: dict[tuple[str, Span], Candidate] = {}
     for (n, passage), finding in zip(near, findings, strict=True):
@@ -121,10 +129,10 @@ def candidates(question: str, passages: Sequence[Passage], reader: SpanReader, e
             place = (passage.chunk.article_id, one.span)
             if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
                 continue
-            if subject and set(one.value.split()) <= subject:
+            if told_of and set(one.value.split()) <= told_of:
                 continue
             text, at, end = passage.chunk.text, one.span.start - start, one.span.end - start
-            if unfit(question, one.text, text[max(0, at - 20) : at], text[end : end + 40]):
+            if unfit(bare, one.text, text[max(0, at - 20) : at], text[end : end + 40]):
                 continue
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
@@ -266,7 +274,7 @@ def worded(question: str, candidate: Candidate, passages: Sequence[Passage]) -> 
     """
     chunk = passages[candidate.passage].chunk
     at = candidate.span.start - chunk.span.start
-    if is_time(candidate.text) and (part := _PART.search(chunk.text[max(0, at - 30) : at])):
+    if _MONTH_OR_YEAR.match(candidate.text) and (part := _PART.search(chunk.text[max(0, at - 30) : at])):
         return f"{part[0]}{candidate.text}"
     if begins_with_number(candidate.text):
         found = _HEDGE.search(chunk.text[max(0, at - 30) : at])

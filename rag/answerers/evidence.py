@@ -81,19 +81,13 @@ _PAID = re.compile(
     r".*\b(?:cost|charge[sd]?|pa(?:y|ys|id)|spen[dt]|earn(?:ed)?|worth)\b",
     re.IGNORECASE,
 )
-_WORTH = re.compile(
-    rf"""{_NUMBER}
-    |\d|\b(?:cost|charged?|fees?|prices?|money|shipping|cheap\w*|free|nothing|lot|fortune|same|less|more|percent|dimes?
-    |penny|bucks?|grand)\b""",
-    re.IGNORECASE,
-)
 _FIGURE_ASKED = re.compile(r"\b(?:what|which) number\b", re.IGNORECASE)
 _MONTH = re.compile(
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b", re.IGNORECASE
 )
 _WHO = re.compile(
     r"^(?:who|(?:what|which) (?:\w+ )?(?:person|man|woman|company|firm|agency|organi[sz]ation|group|team|senator"
-    r"|president|minister|mayor|official|engineer|scientist|author|river|bridge|canal|ship))\b"
+    r"|president|minister|mayor|official|engineer|scientist|author))\b"
     r"(?!.*\b(?:in|at|for|of|to|with|by|from)[?. ]*$)",
     re.IGNORECASE,
 )
@@ -106,6 +100,12 @@ _UNITS = {
     "weight": r"(?:(?:kilo)?gram(?:me)?s?|kg|tons?|tonnes?|ounces?|oz|pounds?)",
     "money": r"(?:dollars?|euros?|pounds?|crowns?|kronor|yen|yuan|rupees?|francs?|marks?|rou?bles?|cents?|pence)",
 }
+_WORTH = re.compile(
+    rf"""{_NUMBER}
+    |\d|\b(?:cost|charged?|fees?|prices?|money|shipping|cheap\w*|free|nothing|lot|fortune|same|less|more|percent|dimes?
+    |penny|bucks?|grand|{_UNITS["money"]}|shillings?)\b""",
+    re.IGNORECASE,
+)
 _MEASURED = {
     kind: re.compile(rf"(?x)(?:{_NUMBER.removeprefix('(?x)')})[\ -]{unit}\b", re.IGNORECASE)
     for kind, unit in _UNITS.items()

@@ -20,7 +20,7 @@ from rag.answerers.parts import parts
 from rag.answerers.proposals import proposals
 from rag.answerers.reasons import asks_why, with_reason
 from rag.citations import cite
-from rag.conversation import names
+from rag.conversation import names, without_subject
 from rag.types import Answer, Citation, Delta, Embedder, Matrix, Passage, Span, SpanReader, Status, Turn
 from rag.words import STOPWORDS, content_words, stems, words
 
@@ -138,7 +138,10 @@ class ReadingAnswerer:
     def answer(
         self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
     ) -> Iterator[Delta | Answer]:
-        asked = [self._ask(part, passages) for part in parts(question, [p.chunk.text for p in passages])]
+        subject = without_subject(question)[1]
+        if not any(subject in turn.text for turn in history):
+            subject = ""  # in brackets by the hand that asks
+        asked = [self._ask(part, passages, subject) for part in parts(question, [p.chunk.text for p in passages])]
         consulted = _best_first(passages, [one.ranked for one in asked])
         known = [one for one in asked if one.sure >= self._threshold]
         if not known:
@@ -175,8 +178,8 @@ class ReadingAnswerer:
                     yield question
                     break
 
-    def _ask(self, question: str, passages: Sequence[Passage]) -> _Part:
-        ranked = rank(candidates(question, passages, self._reader, self._embedder))
+    def _ask(self, question: str, passages: Sequence[Passage], subject: str = "") -> _Part:
+        ranked = rank(candidates(question, passages, self._reader, self._embedder, subject))
         if not ranked.found:
             return _Part(ranked, (), None, 0.0)
         first, strange = ranked.found[0], unheard(question, passages)

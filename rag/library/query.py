@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import Stemmer
 
 from rag.types import AsOf, Either, Every, Is, Not, Published, Where
-from rag.words import STOPWORDS, content_words
+from rag.words import STOPWORDS, content_words, stems
 
-_PORTER = Stemmer.Stemmer("porter")  # as FTS5's tokenizer
 _NOT_FTS = re.compile(r"[^\w]")
 _LISTED = "(SELECT value FROM json_each(?))"
 
@@ -34,9 +33,12 @@ def starting(words: str) -> str:
 
 
 def mistaken(words: str) -> list[str]:
-    """Those of the words that FTS5 takes for a common one, in the singular: its stemmer makes "her" of "herring"."""
+    """Those of the words that FTS5 takes for a common one of which they are no form, in the singular: its stemmer makes
+    "her" of "herring", as it makes "us" of "using"."""
     found = re.findall(r"\w+", words.casefold())
-    return [word.removesuffix("s") for word in found if word not in STOPWORDS and _PORTER.stemWord(word) in STOPWORDS]
+    short = Stemmer.Stemmer("porter").stemWords(found)  # FTS5's
+    pairs = zip(found, short, stems(found), strict=True)
+    return [word.removesuffix("s") for word, one, other in pairs if one in STOPWORDS and len(other) > len(one) + 1]
 
 
 def condition(where: Where) -> tuple[str, list[str]]:

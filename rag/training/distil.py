@@ -6,7 +6,7 @@ where it finds each question answered, and whether; the reader goes on from the 
 where the question is made up, else towards what the teacher says and what the sets say, half and half (Hinton et al.,
 2015). What is kept is the mean of the reader's weights before and after (Wortsman et al., 2022).
 
-What the teacher says is written to ``said.pt``; a run that finds that file has the reader learn from it at once.
+What the teacher says is written to ``said.pt``; a run that was stopped after that has the reader learn from it at once.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ def _main(given: argparse.Namespace, pool: Any) -> None:
     print("reader after:", marks(papers, heard(model.eval(), papers.read, given.tokens)))
     torch.save(model.cpu().state_dict(), given.out / "after.pt")
     torch.save(mean(before, model), given.out / "reader.pt")
+    said.unlink()
 
 
 def _lesson(given: argparse.Namespace, pool: Any, exam: Any, device: str, began: float) -> Lesson:
@@ -150,7 +151,8 @@ def _asked(given: argparse.Namespace, device: str) -> list[tuple[Sequence[Any], 
     encode = functools.partial(smollm.tokenizer().encode_batch, add_special_tokens=False)
     numbers = [n for n, one in enumerate(passages) if not one.begun]
     numbers = rng.sample(numbers, min(len(numbers), given.passages))
-    begun = [one for one in passages if one.begun][: given.passages]
+    begun = [one for one in passages if one.begun]
+    begun = rng.sample(begun, min(len(begun), given.passages))
     texts = [[smollm.BEGIN, *found.ids] for found in encode([one.text for one in begun])]
     written = asker.continued(model, texts, asker.WRITTEN_ON, _ROWS, given.seed)
     more = [text for one, pieces in zip(begun, written, strict=True) if (text := asker.written_on(one.text, pieces))]
@@ -234,7 +236,8 @@ def learn(model: Reader, given: Lesson, *, tokens: int, rate: float, seed: int, 
         own = torch.stack([read.start[there], read.end[there]], 1)
         places = torch.arange(ids.shape[1], device=ids.device)
         hidden = (torch.rand(ids.shape, device=ids.device) < 0.04) & allowed & (places > 0)
-        hidden &= ~((places >= own[:, :1]) & (places <= own[:, 1:]))
+        for span in (own, said.places[there, :, 0]):
+            hidden &= ~((places >= span[:, :1]) & (places <= span[:, 1:]))
         spans, answerable = model.heads(encoder.states(model.bert, torch.where(hidden, MASK, ids), types, _kind(ids)))
         spans = spans.masked_fill(~allowed.unsqueeze(-1), -1e4)
         listened = 1 - (1 - HEARD) * given.known[there]

@@ -2,7 +2,7 @@
 
 It has read 2,000 billion words, so a hundred thousand examples take it further than they take the reader. What it finds
 likely, place by place, is carried over from its word pieces to the reader's, which then learns from that (``distil``).
-All examples lie on the GPU from the start (``Stock``), and batches are gathered there: no step waits for the processor.
+All examples lie on the GPU from the start (``stock``), and batches are gathered there: no step waits for the processor.
 """
 
 from __future__ import annotations
@@ -207,6 +207,8 @@ def steps_of(
         [{"params": deep, "weight_decay": 0.01}, {"params": flat, "weight_decay": 0.0}],
         lr=rate, betas=(0.9, 0.98), fused=True,
     )  # fmt: skip
+    if seconds <= 0:
+        raise ValueError(f"expected time to {what}, found {seconds:.0f} s of it; give more --seconds")
     began, seen, step = time.monotonic(), 0, 0
     for given in rounds:
         gone = (time.monotonic() - began) / seconds

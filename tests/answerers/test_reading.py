@@ -16,7 +16,7 @@ from rag.answerers.candidates import FEATURES, candidates, plain
 from rag.answerers.evidence import DECLINED
 from rag.answerers.reading import SURENESS, ReadingAnswerer, agree
 from rag.answerers.span_reader import best_spans
-from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, text_revision
+from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, Turn, text_revision
 from tests.fakes import HashEmbedder
 
 CHOICE = {"span": 0.5, "holds": 0.5, "context": 1.0, "retrieval": 1.5, "behind": -4.5, "lacks_time": -0.5}
@@ -102,6 +102,8 @@ def test_a_figure_keeps_what_says_that_it_is_not_exact(text: str, found: str, sh
         ("It closed in mid-June 2016.", "June 2016", "mid-June 2016"),
         ("They met at the end of the street in March.", "March", "March"),
         ("He saw the end of Rome.", "Rome", "Rome"),
+        ("The train ran 45 minutes late in 2016.", "2016", "2016"),
+        ("They stood at the end of 40 days.", "40 days", "40 days"),
     ],
 )
 def test_a_month_or_year_keeps_the_part_of_it_that_is_told(text: str, found: str, short: str) -> None:
@@ -112,7 +114,12 @@ def test_the_subject_that_a_follow_up_was_told_is_no_answer() -> None:
     odds = {"Queen Maud": 5.0, "Crowds": 3.0}
     text = "Crowds came, and Queen Maud opened the bridge."
     assert ask("Who came?", odds, passage(text))[1].short == "Queen Maud"
-    assert ask("Who came (Queen Maud)?", odds, passage(text))[1].short == "Crowds"
+    assert ask("Who came (Queen Maud)?", odds, passage(text))[1].short == "Queen Maud"  # told by the hand that asks
+    history = [Turn("user", "When was Queen Maud born?")]
+    *_, answer = ReadingAnswerer(Pointing(odds), HashEmbedder(), threshold=0.01).answer(
+        "Who came (Queen Maud)?", [passage(text)], history
+    )
+    assert isinstance(answer, Answer) and answer.short == "Crowds"
 
 
 def test_an_answer_over_two_sentences_cites_each() -> None:
@@ -587,6 +594,7 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
         ("How long will it take?", "It lies |nine kilometres| offshore.", False),
         ("How long is the canal?", "It is |193 km| long.", True),
         ("How long is the canal?", "Its digging took |ten years|.", False),
+        ("How long is the canal (Norham)?", "Its digging took |ten years|.", False),
         ("How long was the canal closed?", "It was closed for |eight years|.", True),
         ("How far is it?", "It lies |two hours| away.", True),
         ("How tall is the tower?", "It cost |$5 million|.", False),
@@ -597,12 +605,14 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
         ("Who repaired it?", "It was repaired in |Ostrand| by Lund.", False),
         ("Who repaired it?", "It was repaired by |Lund|.", True),
         ("Who did they believe in?", "They believed in |Lund|.", True),
+        ("Who did they believe in (Norham)?", "They believed in |Lund|.", True),
+        ("Which river flooded it?", "Water rose in the |Danube|.", True),
         ("Where was it repaired?", "It was repaired in |Ostrand|.", True),
         ("How many ships use it?", "It was widened so that |more| can pass.", False),
         ("How many ships use it?", "It was widened for |more than 50| ships.", True),
         ("How much does the port charge?", "It needs |no computers of its own|.", False),
         ("How much does the port charge?", "They pay |no fee| at all.", True),
-        ("How much does the port charge?", "They pay |a crown for two tons|.", True),
+        ("How much does the port charge?", "They pay |a crown|.", True),
     ],
 )
 def test_a_quantity_of_something_else_is_no_answer(question: str, text: str, fits: bool) -> None:

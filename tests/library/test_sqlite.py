@@ -55,6 +55,9 @@ def test_a_word_that_is_stemmed_to_a_common_one_finds_itself_alone(tmp_path: Pat
     for words in ("herring", "Herring", "herrings", "spawn herring"):
         assert [one.id for one in store.articles(limit=9, words=words)] == ["fish"]
     assert "she" in [one.id for one in store.articles(limit=9, words="her")]
+    store.put([entry(article("ship", "The ship uses diesel."))])
+    for words in ("diesel used", "using diesel", "uses"):
+        assert [one.id for one in store.articles(limit=9, words=words)] == ["ship"]
 
 
 def test_text_search_ranks_rare_words_over_common_ones(tmp_path: Path) -> None:
