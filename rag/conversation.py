@@ -81,6 +81,11 @@ _NO_PLACE = re.compile(
 _DONE = re.compile(r"(?:do|does|did|can|could|will|would|shall|should|may|might|must)\b|.*(?:ed|en|wn|nt|lt|ld)$", re.I)
 _ADDED = re.compile(r"\s\(([^()]*)\)\??$")
 _LASTS = 4  # a name is put in until so many later questions were about something else
+_OF_A_PEOPLE = re.compile(
+    r"African|American|Asian|Australian|Austrian|Belgian|Brazilian|British|Canadian|Chinese|Danish|Dutch|Egyptian|English"
+    r"|European|Finnish|French|German|Greek|Hungarian|Indian|Irish|Israeli|Italian|Japanese|Korean|Mexican|Norwegian"
+    r"|Polish|Portuguese|Roman|Russian|Scottish|Spanish|Swedish|Swiss|Turkish|Ukrainian|Welsh"
+)
 _HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
 _GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings)(?: there)?", re.I)
@@ -267,6 +272,8 @@ def _about(question: str, written: str, told: Sequence[str]) -> list[str]:
     for name in names(earlier):
         at = earlier.find(name, at)
         end = at + len(name)
+        if _OF_A_PEOPLE.fullmatch(name) and _HEAD.match(earlier, end):
+            continue
         head = _HEAD.match(earlier, end) if re.fullmatch(r"the \w+", name) else None
         verb = _VERB.search(earlier, 0, at) and not re.search(r"\b(?:is|are) $", earlier[:at])
         if head and verb and not _HEAD.match(earlier, head.end()):

@@ -305,6 +305,11 @@ def test_a_question_that_another_article_has_all_words_of_is_not_about_the_subje
         (["When does the observatory open?"], "Who works there?", "Who works in the observatory?"),
         (["When did the stadium open?"], "Who works there?", "Who works in the stadium?"),
         (
+            ["Who runs the Norham ferry?", "Which other Swiss companies bid?"],
+            "Who will be the first driver?",
+            "Who will be the first driver (the Norham ferry)?",
+        ),
+        (
             ["When was the canal built?", "Why can't they paint it in the winter?"],
             "How long is it?",
             "How long is the canal?",

@@ -81,6 +81,11 @@ _PAID = re.compile(
     r".*\b(?:cost|charge[sd]?|pa(?:y|ys|id)|spen[dt]|earn(?:ed)?|worth)\b",
     re.IGNORECASE,
 )
+_PRICED = re.compile(
+    r"\bhow much (?:did|do(?:es)?|will|would|is|was)\s+an?\s+(?:[a-z-]+\s+)??([a-z-]+)\s+"
+    r"(?:(?:for|of|to|in|on|at)\s.+\s)?cost\b",
+    re.IGNORECASE,
+)
 _FIGURE_ASKED = re.compile(r"\b(?:what|which) number\b", re.IGNORECASE)
 _MONTH = re.compile(
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b", re.IGNORECASE
@@ -202,7 +207,11 @@ def begins_with_number(text: str) -> bool:
 
 
 def unheard(question: str, passages: Sequence[Passage]) -> bool:
-    """Whether a name of the question, or what its first letters could be a form of, stands in no passage."""
+    """Whether a name of the question, or what its first letters could be a form of, stands in no passage; or a thing
+    of which it asks what one costs ("a ticket")."""
+    priced = _PRICED.search(question)
+    if priced and not any(set(stems([priced[1].lower()])) <= set(stems(words(p.chunk.text))) for p in passages):
+        return True
     _, _, rest = question.strip().partition(" ")  # the first word's capital says nothing
     capitals = [] if rest.istitle() or rest.isupper() else [word for word in rest.split() if word[0].isupper()]
     named = [word for word in words(" ".join(capitals)) if len(word) >= _NAME_LENGTH and word.isalpha()]

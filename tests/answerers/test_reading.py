@@ -167,6 +167,24 @@ def test_a_name_that_no_passage_has_takes_from_confidence(question: str, heard: 
     assert answer.confidence <= without.confidence
 
 
+@pytest.mark.parametrize(
+    ("question", "heard"),
+    [
+        ("How much does a tram for the line cost?", True),
+        ("How much does a green tram cost?", True),
+        ("How much did the ticket office cost?", True),
+        ("How much will a ticket for the line cost?", False),
+        ("How much does an adult ticket cost?", False),
+    ],
+)
+def test_a_thing_that_no_passage_has_has_no_price(question: str, heard: bool) -> None:
+    text = passage("The line will cost 412 million euros, and have 18 trams.")
+    _, answer = ask(question, {"412 million euros": 5.0}, text)
+    _, without = ask("what will it cost?", {"412 million euros": 5.0}, text)
+    assert (answer.confidence == without.confidence) == heard
+    assert answer.confidence <= without.confidence
+
+
 def test_what_is_declined_comes_with_a_question_that_is_not() -> None:
     town = "Norham was founded in 1200. The Ardent Bridge was opened in 1931."
     pointing = PointingByQuestion({("nothing", "1200"): -9.0, ("Norham", "1931"): 6.0, ("Ardent", "1931"): 6.0})
