@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rag.types import Turn
-from rag.words import STOPWORDS, content_words, stems, words
+from rag.words import MONTHS, STOPWORDS, content_words, stems, words
 
 _WH = r"(?:who|whom|whose|what|when|where|which|why|how(?:\s+(?:many|much|often|long|far|old|tall|big))?)"
 _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
@@ -27,7 +27,7 @@ _TOPIC = re.compile(
     re.I,
 )
 _DEFINED = re.compile(rf"^what(?:['’]s|\s+(?:is|are))\s+((?:{_PLAIN}\s+){{0,3}}{_PLAIN})$", re.I)
-_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_MONTHS = "|".join(MONTHS)
 _TIME = re.compile(
     rf"\b(?:(?:in|on|since|by|before|after|during)\s+)?(?:\d{{1,2}}\s+)?(?:(?:{_MONTHS})\s+)?(?:1\d{{3}}|20\d{{2}})\b",
     re.I,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from rag.words import STOPWORDS, stems, words
+from rag.words import MONTHS, STOPWORDS, stems, words
 
 _BELOW_TWENTY = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
@@ -20,7 +20,6 @@ _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9,
 _SMALL = r"(?:" + "|".join([*_TENS, *sorted(_UNITS, key=len, reverse=True)]) + r")"
 _WORDED = re.compile(rf"\b{_SMALL}(?:[ -]{_SMALL})?(?:\s+(?:{'|'.join(_SCALES)})s?)*\b", re.I)
 _FIGURE = re.compile(rf"\d(?:[\d,.]*\d)?(?:\s*(?:{'|'.join(_SCALES)})\b)?", re.I)
-_MONTHS = "january february march april may june july august september october november december".split()
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _NAME = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*")
 _NEGATION = re.compile(
@@ -116,7 +115,7 @@ def names(text: str) -> list[str]:
     for match in _NAME.finditer(text):
         word = re.sub(r"['’]s$", "", match.group().rstrip(".'’-"))
         plain = word.casefold()
-        link = plain in STOPWORDS | _LINKS and plain not in _MONTHS
+        link = plain in STOPWORDS | _LINKS and plain not in MONTHS
         if len(word) > 1 and not link and not _WORDED.fullmatch(word):
             found.append(word)
     return found

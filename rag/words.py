@@ -19,6 +19,9 @@ STOPWORDS = frozenset(
 )
 
 
+MONTHS = tuple("january february march april may june july august september october november december".split())
+
+
 def words(text: str) -> list[str]:
     """The words of ``text`` in lower case, in order."""
     return _WORD.findall(text.lower())

@@ -23,7 +23,7 @@ from rag.answerers.evidence import (
 from rag.chunks import sentences
 from rag.conversation import without_subject
 from rag.types import Embedder, Finding, Matrix, Passage, Span, SpanReader
-from rag.words import content_words, stems, words
+from rag.words import MONTHS, content_words, stems, words
 
 FEATURES = (
     # of the reader
@@ -70,9 +70,7 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 """What stands before a month or a year and says which part of it."""
-_MONTH_OR_YEAR = re.compile(
-    r"(?:january|february|march|april|may|june|july|august|september|october|november|december|1\d{3}|20\d{2})\b", re.I
-)
+_MONTH_OR_YEAR = re.compile(rf"(?:{'|'.join(MONTHS)}|1\d{{3}}|20\d{{2}})\b", re.I)
 _DESCRIBED = re.compile(
     r"""(?x)(?<!\b[Ii]n\ )(?<!\b[OoAa][nt]\ )(?<!\b[Nn]ear\ )(?<!\b[Ff]rom\ )(?<!\b[Ss]ince\ )(?<!\b[Aa]fter\ )
     \b(?!(?:In|On|At|Near|From|Since|After|By|For|With|Under|To)\b)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rag.chunks import sentences
 from rag.types import Passage
-from rag.words import content_words, sentence_stems, stems, words
+from rag.words import MONTHS, content_words, sentence_stems, stems, words
 
 DECLINED = "No sure answer was found in the articles."
 
@@ -87,9 +87,7 @@ _PRICED = re.compile(
     re.IGNORECASE,
 )
 _FIGURE_ASKED = re.compile(r"\b(?:what|which) number\b", re.IGNORECASE)
-_MONTH = re.compile(
-    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b", re.IGNORECASE
-)
+_MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b", re.IGNORECASE)
 _WHO = re.compile(
     r"^(?:who|(?:what|which) (?:\w+ )?(?:person|man|woman|company|firm|agency|organi[sz]ation|group|team|senator"
     r"|president|minister|mayor|official|engineer|scientist|author))\b"

@@ -11,7 +11,7 @@ import argparse
 import dataclasses
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ import zstandard
 from rag.chunks import sentences
 from rag.training.asker import Passage
 from rag.training.examples import Example, Group, Source, development, load, parted
+from rag.training.lookalikes import weighed
 from rag.training.reader import Epochs
 from rag.types import Span
-from rag.words import content_words
 
 FIRST = 12  # the epochs before have been trained on
 _ROOM = (250, 900)  # characters of a passage to ask about
@@ -100,10 +100,7 @@ def _alike(texts: list[str]) -> list[list[int]]:
     """For each text the numbers of those most like it."""
     if len(texts) < 2:
         return [[] for _ in texts]
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    words: Callable[[str], list[str]] = content_words
-    found: Any = TfidfVectorizer(analyzer=lambda text: list(words(text)), sublinear_tf=True).fit_transform(texts)
+    _, found = weighed(texts)
     near = []
     for at in range(0, len(texts), 512):
         for n, row in enumerate((found[at : at + 512] @ found.T).toarray(), at):

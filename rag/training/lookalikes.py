@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from rag.training.examples import Example, Group
 from rag.words import content_words
 
 
+def weighed(texts: list[str]) -> tuple[Any, Any]:
+    """What weighs the content words of a text (TF-IDF over ``texts``), and a row of weights for each of these."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(analyzer=content_words, sublinear_tf=True)
+    return vectorizer, vectorizer.fit_transform(texts)
+
+
 class Lookalikes:
     """For each question of a group the passages most like it that do not hold its answer: what a search would bring."""
 
     def __init__(self, group: Group) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         self._group = group
-        words: Callable[[str], list[str]] = content_words
-        self._vectorizer = TfidfVectorizer(analyzer=lambda text: list(words(text)), sublinear_tf=True)
-        self._passages: Any = self._vectorizer.fit_transform(group.passages)
+        self._vectorizer, self._passages = weighed(group.passages)
 
     def find(self, examples: list[tuple[int, Example]], count: int = 6) -> list[list[int]]:
         """Numbers of passages, most alike first, for each of ``examples``."""

@@ -172,14 +172,9 @@ def batches(lengths: Any, tokens: int, rng: np.random.Generator, of: Any = None)
 
 
 def alike(numbers: Any, lengths: Any, tokens: int) -> list[Any]:
-    ordered = numbers[np.argsort(lengths[numbers], kind="stable")]
-    _, starts = np.unique(lengths[ordered], return_index=True)
-    made = []
-    for group in np.split(ordered, starts[1:]):
-        most = max(1, tokens // int(lengths[group[0]]))
-        cut = [group[at : at + most] for at in range(0, len(group), most)]
-        made += [one if len(one) > 1 else np.repeat(one, 2) for one in cut]  # what is compiled is for two or more
-    return made
+    """As ``reader.alike``, but that none is alone: what is compiled is for two or more."""
+    made = reader.alike(numbers.tolist(), lengths.__getitem__, tokens)
+    return [np.array(one if len(one) > 1 else one * 2) for one in made]
 
 
 class Teacher(torch.nn.Module):  # type: ignore[misc]

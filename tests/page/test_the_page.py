@@ -108,33 +108,30 @@ def reads_as(site: Site, asked: str) -> None:
                           for one in site.system.script or []]  # fmt: skip
 
 
-def test_how_a_follow_up_was_read_is_told(opened: Open, site: Site) -> None:
-    reads_as(site, "When was the first crossing?")
+@pytest.mark.parametrize(
+    ("question", "asked", "told", "shared"),
+    [
+        ("When was that?", "When was the crossing?", "Understood as: When was the crossing?", "When was the crossing?"),
+        (
+            "When was the first crossing made?",
+            "When was the first crossing made (Ostrel)?",
+            "Taken to be about Ostrel.",
+            "When was the first crossing made?",
+        ),
+        ("Who objected?", "Who objected (Ostrel)?", "Taken to be about Ostrel.", "Who objected (Ostrel)?"),
+    ],
+)
+def test_how_a_follow_up_was_read_is_told(
+    opened: Open, site: Site, question: str, asked: str, told: str, shared: str
+) -> None:
+    """A whole question is shared as it was written, a short one with the subject that was added."""
+    reads_as(site, asked)
     page = opened()
-    ask(page, "When was that?")
-    assert page.inner_text(".asked").startswith("Understood as: When was the first crossing?")
+    ask(page, question)
+    assert page.inner_text(".asked").startswith(told)
     page.click("text=Copy text")
     page.wait_for_selector("text=Copied the text.")
-    assert page.evaluate("navigator.clipboard.readText()").startswith("When was the first crossing?\n")
-
-
-def test_a_whole_question_s_added_subject_is_told_beside_it(opened: Open, site: Site) -> None:
-    reads_as(site, "When was the first crossing made (Ostrel)?")
-    page = opened()
-    ask(page, "When was the first crossing made?")
-    assert page.inner_text(".asked").startswith("Taken to be about Ostrel.")
-    page.click("text=Copy text")
-    page.wait_for_selector("text=Copied the text.")
-    assert page.evaluate("navigator.clipboard.readText()").startswith("When was the first crossing made?\n")
-
-
-def test_a_short_question_goes_along_with_the_subject_that_was_added(opened: Open, site: Site) -> None:
-    reads_as(site, "Who objected (Ostrel)?")
-    page = opened()
-    ask(page, "Who objected?")
-    page.click("text=Copy text")
-    page.wait_for_selector("text=Copied the text.")
-    assert page.evaluate("navigator.clipboard.readText()").startswith("Who objected (Ostrel)?\n")
+    assert page.evaluate("navigator.clipboard.readText()").startswith(f"{shared}\n")
 
 
 def test_a_question_can_be_asked_just_as_it_was_written(opened: Open, site: Site) -> None:
