@@ -47,8 +47,8 @@ _NEAREST = 4  # passages for which a question is proposed where nothing is answe
 _TRIED = 2  # proposals tried for each
 _UNHEARD = 1.5
 """Log-odds that a name which no passage has, or a thing whose price is asked, takes from confidence. Of half of SQuAD
-2.0's development set 155 of 6,078 questions have such a name: 1.2 % of those answered rightly, 3.5 % of the others, which
-alone would make it 1.1. It is more as none of them asks of what no article tells at all ("Who is the president of
+2.0's development set 155 of 6,078 questions have such a name: 1.2 % of those answered rightly, 3.5 % of the others,
+which alone would make it 1.1. It is more as none of them asks of what no article tells at all ("Who is the president of
 Brazil?"), which people do."""
 _CHANGE = re.compile(r"\bfrom (?P<old>(?:[a-z]+ )*\d[\d.,]*[^.;,\d]*?) to (?:[a-z]+ )*\d", re.I)
 _FORMER = re.compile(r"^(?!.*\b(?:1\d{3}|20\d{2})\b).*\d.* to (?=.*\d)")
