@@ -160,8 +160,9 @@ function consulted(answer) {
 }
 
 function passageOf(passage) {
-  const points = Array.from(passage.text);
-  const text = points.length > SHOWN ? `${points.slice(0, SHOWN).join("").replace(/\s+\S*$/, "")} …` : passage.text;
+  const whole = passage.text.replace(/^#{1,6} /gm, ""); // headings of Markdown
+  const points = Array.from(whole);
+  const text = points.length > SHOWN ? `${points.slice(0, SHOWN).join("").replace(/\s+\S*$/, "")} …` : whole;
   return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, text)), place(passage, passage));
 }
 

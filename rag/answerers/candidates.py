@@ -52,11 +52,15 @@ FEATURES = (
     "fragment",  # 1 for spans in headings and captions: under 5 words, or no end mark
 )
 _LIMIT = 12.0
-_NEAR = 0.4
-"""Passages whose score is further behind the best are not read: half of the time, and no answer is lost."""
-_ALONE = 6
-"""Places whose sentences are read by themselves, the likeliest first. What is around a sentence distracts: of half of
-SQuAD 2.0's development set, by paragraph, answerable is told from not with AUROC .73 instead of .68 (n 1,500)."""
+_NEAR = 0.25
+"""Passages whose score is further behind the best are not read."""
+_WHOLE, _LONG = 3, 600
+"""Passages that are read whole, the best first; of the others those of so many characters are read around the sentence
+that has most of the question."""
+_ALONE, _BEHIND = 4, 5.0
+"""Places whose sentences are read by themselves, the likeliest first, and how far their log-odds may be behind the
+first's. What is around a sentence distracts: of half of SQuAD 2.0's development set, by paragraph, answerable is told
+from not with AUROC .73 instead of .68 (n 1,500)."""
 _ACTIVE = re.compile(r"!\[|\]\(|<[a-z/!]|://|\bwww\.", re.I)
 """What a chat program would show as a link, an image or markup. A sentence that has such is not told as an answer:
 whoever can put an article in could have it fetch or show what he likes."""
@@ -70,6 +74,19 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 """What stands before a month or a year and says which part of it."""
+_UNTIL = re.compile(r"\b(?:until|till|since) $", re.I)
+"""What stands before a time, and says how long."""
+_OF_WHOLE = re.compile(
+    r"""(?xi)(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens|hundreds)\ (?:out\ )?of
+    \ (?:the|its|their|our|all|these|those)\ $"""
+)
+"""What stands before the number of a whole, and says how many of them: "70 of the 1,150"."""
+_ALL = re.compile(r"\b(?:there|total|altogether|all)\b", re.I)
+_DATELINE = re.compile(
+    r"""(?xm)^(?:\([A-Z][\w\ .]{1,20}\)|[A-ZÀ-Þ]{3,}[A-ZÀ-Þ\ .'’-]*(?:[,/\ ]\s?[^\n!?—–]{0,50}?)?)
+    \s+(?:--|[-–—])\s+(?=["“'‘A-ZÀ-Þ\d])"""
+)
+"""Place, date or agency of a report, before its first sentence: "OSTRAND, 3 May (AP) - ". Answers no question."""
 _MONTH_OR_YEAR = re.compile(rf"(?:{'|'.join(MONTHS)}|1\d{{3}}|20\d{{2}})\b", re.I)
 _DESCRIBED = re.compile(
     r"""(?x)(?<!\b[Ii]n\ )(?<!\b[OoAa][nt]\ )(?<!\b[Nn]ear\ )(?<!\b[Ff]rom\ )(?<!\b[Ss]ince\ )(?<!\b[Aa]fter\ )
@@ -118,12 +135,11 @@ def candidates(
     near = [(n, passage) for n, passage in enumerate(passages) if best - passage.score <= _NEAR]
     heeded = not asks_for_an_error(question)
     bare, told_of = without_subject(question)[0], set(plain(subject).split())
-    findings = _read(question, [(passage.chunk.title, passage.chunk.text) for _, passage in near], reader)
+    told = [of_words(passage, texts[n], asked) for n, passage in near]
     found: dict[tuple[str, Span], Candidate] = {}
-    for (n, passage), finding in zip(near, findings, strict=True):
-        told = of_words(passage, texts[n], asked)
+    for (n, passage), rows, finding in zip(near, told, _read_passages(question, near, told, reader), strict=True):
         wrong, start = repeated(passage.chunk.text) if heeded else {}, passage.chunk.span.start
-        for one in _of_passage(n, passage, finding, told, best, asked):
+        for one in _of_passage(n, passage, finding, rows, best, asked):
             place = (passage.chunk.article_id, one.span)
             if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
                 continue
@@ -135,6 +151,28 @@ def candidates(
             if place not in found or found[place].row[0] < one.row[0]:
                 found[place] = one
     return _alone(question, _agreed(list(found.values()), passages), passages, reader, embedder)
+
+
+def _read_passages(
+    question: str, near: Sequence[tuple[int, Passage]], told: Sequence[list[list[float]]], reader: SpanReader
+) -> list[Finding]:
+    """What the reader finds in each passage, best first; ``told`` is what its sentences have of the question."""
+    parts = [Span(0, len(passage.chunk.text)) for _, passage in near]
+    for n in range(_WHOLE, len(near)):
+        if parts[n].end > _LONG:
+            parts[n] = _around(near[n][1].chunk.text, told[n])
+    texts = [(passage.chunk.title, part.of(passage.chunk.text)) for (_, passage), part in zip(near, parts, strict=True)]
+    return [
+        replace(one, spans=tuple((Span(at.start + part.start, at.end + part.start), odds) for at, odds in one.spans))
+        for one, part in zip(_read(question, texts, reader), parts, strict=True)
+    ]
+
+
+def _around(text: str, told: list[list[float]]) -> Span:
+    """The sentence that has most of the question, with the one before, from which it may have it, and the next."""
+    spans = sentences(text)
+    most = max(range(len(spans)), key=lambda m: told[m][0] + told[m][3] / 2)  # its words, and its pairs of words
+    return Span(spans[max(0, most - 1)].start, spans[min(most + 1, len(spans) - 1)].end)
 
 
 def _read(question: str, texts: Sequence[tuple[str, str]], reader: SpanReader) -> list[Finding]:
@@ -154,7 +192,7 @@ def _of_passage(
     n: int, passage: Passage, finding: Finding, told: list[list[float]], best: float, asked: Asked
 ) -> list[Candidate]:
     text, start = passage.chunk.text, passage.chunk.span.start
-    spans = sentences(text)
+    spans = _undated(text)
     made = []
     for span, odds in finding.spans:
         touched = [m for m, s in enumerate(spans) if s.start < span.end and span.start < s.end]
@@ -186,6 +224,12 @@ def _of_passage(
     return made
 
 
+def _undated(text: str) -> list[Span]:
+    """The sentences of a passage, each without the dateline that it begins with."""
+    told = {line.start(): line.end() for line in _DATELINE.finditer(text)}
+    return [replace(span, start=told[span.start]) if span.start in told else span for span in sentences(text)]
+
+
 def _agreed(found: list[Candidate], passages: Sequence[Passage]) -> list[Candidate]:
     """The same, with how sure the reader is of the same answer in another article."""
     best: dict[str, dict[str, float]] = {}
@@ -210,13 +254,14 @@ def _alone(
 
     The others have what the least of those has, or what they had among other sentences where that is less.
     """
-    likely = sorted(found, key=lambda one: -float(one.row[0] + one.row[1]))
+    likely = sorted(found, key=_sureness, reverse=True)
     by_place: dict[tuple[int, int, int], Candidate] = {}
     for one in likely:
         by_place.setdefault(_place(one), one)
-    first = list(by_place.values())[:_ALONE]
-    if not first:
+    if not likely:
         return []
+    least_likely = _sureness(likely[0]) - _BEHIND
+    first = [one for one in list(by_place.values())[:_ALONE] if _sureness(one) >= least_likely]
     texts = [(passages[one.passage].chunk.title, told_by(one, passages)) for one in first]
     read = dict(zip(map(_place, first), _read(question, texts, reader), strict=True))
     asked, *told = embedder.embed_queries([question, *(_in_context(one, passages) for one in first)])
@@ -232,6 +277,11 @@ def _alone(
         row[FEATURES.index("near")] = near.get(_place(one), farthest)
         made.append(replace(one, row=row))
     return made
+
+
+def _sureness(candidate: Candidate) -> float:
+    """What the reader says of it among other sentences: of the span, and of an answer at all."""
+    return float(candidate.row[0] + candidate.row[1])
 
 
 def _odds_alone(candidate: Candidate, finding: Finding) -> tuple[float, float]:
@@ -265,18 +315,23 @@ def told_by(candidate: Candidate, passages: Sequence[Passage]) -> str:
 
 
 def worded(question: str, candidate: Candidate, passages: Sequence[Passage]) -> str:
-    """The words of the candidate's span; of a figure, with what stands before it and says that it is not exact; of a
-    month or a year, with the part of it that is told.
+    """The words of the candidate's span; of a figure, with what stands before it and says that it is not exact, or how
+    many of so many; of a month or a year, with the part of it that is told; of a time that is an end, with "until".
 
     Where "who" is asked and "a company from Ostrand" is found, the name that this tells more of: "Nordmud".
     """
     chunk = passages[candidate.passage].chunk
     at = candidate.span.start - chunk.span.start
-    if _MONTH_OR_YEAR.match(candidate.text) and (part := _PART.search(chunk.text[max(0, at - 30) : at])):
-        return f"{part[0]}{candidate.text}"
-    if begins_with_number(candidate.text):
-        found = _HEDGE.search(chunk.text[max(0, at - 30) : at])
-        return f"{found[0]}{candidate.text}" if found else candidate.text
+    before, told = chunk.text[max(0, at - 50) : at], candidate.text
+    if re.match(r"how long\b", question, re.I) and (until := _UNTIL.search(before)):
+        return f"{until[0]}{told}"
+    if _MONTH_OR_YEAR.match(told) and (part := _PART.search(before)):
+        return f"{part[0]}{told}"
+    if begins_with_number(told):
+        if (some := _OF_WHOLE.search(before)) and not _ALL.search(question):
+            before, told = before[: some.start()], f"{some[0]}{told}"
+        found = _HEDGE.search(before)
+        return f"{found[0]}{told}" if found else told
     asked = kind_asked(question)
     if asked and asked[0] == "name" and candidate.text[0].islower():
         start, end = candidate.sentences[0].start - chunk.span.start, at + len(candidate.text)

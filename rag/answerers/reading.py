@@ -22,7 +22,7 @@ from rag.answerers.reasons import asks_why, with_reason
 from rag.citations import cite
 from rag.conversation import names, without_subject
 from rag.types import Answer, Citation, Delta, Embedder, Matrix, Passage, Span, SpanReader, Status, Turn
-from rag.words import STOPWORDS, content_words, stems, words
+from rag.words import MONTHS, STOPWORDS, content_words, stems, words
 
 SURENESS = ("read", "near", "behind", "lead")
 """What confidence is estimated from. Of the chosen candidate: what the reader says of it, its four odds together; how
@@ -313,10 +313,16 @@ def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[
         sure = one.row[0] > 0 and one.row[1] > 0 and (asked or one.row[_ABOUT] >= first.row[_ABOUT])
         if other and sure and not _superseded(one, passages) and not any(agree(one.text, side.text) for side in sides):
             kinds = all(asked[1].search(side.text) if asked else begins_with_number(side.text) for side in (one, first))
-            if not kinds or (kind == "number" and _unit(one, passages) != _unit(first, passages)):
+            unlike = _unit(one, passages) != _unit(first, passages) if kind == "number" else _dated(one) != _dated(first)
+            if not kinds or unlike:
                 break
             sides.append(one)
     return sides[1:]
+
+
+def _dated(candidate: Candidate) -> bool:
+    """Whether it says more of a time than a day of some week: "Sunday" contradicts no "24 April to 2 May"."""
+    return re.search(rf"\d|\b(?:{'|'.join(MONTHS)})\b", candidate.text, re.I) is not None
 
 
 def _superseded(candidate: Candidate, passages: Sequence[Passage]) -> bool:

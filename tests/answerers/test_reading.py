@@ -340,6 +340,12 @@ def test_what_is_no_contradiction(question: str, odds: Mapping[str, float]) -> N
     assert len(answer.citations) == 1
 
 
+def test_a_day_of_some_week_contradicts_no_date() -> None:
+    other = passage("The opening of the Ardent Bridge is on Sunday, says the council. Few remember it.", "b")
+    _, answer = ask("When was the Ardent Bridge opened?", {"4 May 1931": 5.0, "Sunday": 4.8}, passage(BRIDGE), other)
+    assert (answer.status, answer.short) == ("answered", "4 May 1931")
+
+
 def test_figures_contradict_each_other_only_where_they_count_the_same() -> None:
     ferry = "The ferry carried 212,000 people in a year."
     paper = "It was 198,000 people, the paper says."
@@ -559,17 +565,88 @@ def test_fractions_are_no_pieces() -> None:
     assert agree("1914", "1914 to 1918") and agree("1918", "from 1914 to 1918")
 
 
-def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
-    class Noting(Pointing):
-        def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
-            seen.extend(text for _, text in texts)
-            return super().find(question, texts)
+@pytest.mark.parametrize(
+    "dateline",
+    ["SELBY POST, 2 September 2025 - ", "OSTRAND, 2 September (AP) -- ", "WASHINGTON (CNN)  -- ", "(CNN) -- ", "PARIS — "],
+)
+def test_a_dateline_is_no_answer_and_no_part_of_one(dateline: str) -> None:
+    said = "The towns of Ashby and Selby will become one on 1 January 2026."
+    odds = {"2 September": 6.0, "CNN": 6.0, "PARIS": 6.0, "1 January 2026": 3.0}
+    heading = "Towns to merge\n\n"
+    _, answer = ask("When will the towns merge?", odds, passage(f"{heading}{dateline}{said} Few mind."))
+    assert (answer.short, answer.text) == ("1 January 2026", said)
+    assert answer.citations[0].span == Span(len(heading + dateline), len(heading + dateline + said))
 
-    seen: list[str] = []
-    near, far = passage(BRIDGE), passage(AGREES, "b", 0.5)
-    found = candidates("When was the bridge opened?", [near, far], Noting({"4 May 1931": 5.0}), HashEmbedder())
-    assert seen == [BRIDGE, BRIDGE[:57]]  # the sentence is read again by itself
+
+@pytest.mark.parametrize("text", ["NATO - the alliance - met on 2 May.", "The NATO - a pact - met on 2 May."])
+def test_what_is_no_dateline_is_told(text: str) -> None:
+    assert ask("When did it meet?", {"2 May": 6.0}, passage(text))[1].text == text
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "span", "short"),
+    [
+        ("How many jobs will go?", "About 70 of the 1,150 jobs will go.", "1,150", "About 70 of the 1,150"),
+        ("How many jobs are there?", "About 70 of the 1,150 jobs will go.", "1,150", "1,150"),
+        ("How many jobs will go?", "One of the 40 jobs will go.", "40", "40"),
+        ("How long are fires banned?", "Fires are banned until 15 September.", "15 September", "until 15 September"),
+        ("When does the ban end?", "Fires are banned until 15 September.", "15 September", "15 September"),
+    ],
+)
+def test_what_stands_before_a_figure_and_changes_it_is_told(question: str, text: str, span: str, short: str) -> None:
+    assert ask(question, {span: 6.0}, passage(text))[1].short == short
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "span"),
+    [
+        ("Who is Amina Soltani?", "The director will be Dr Amina Soltani.", "Dr"),
+        ("What did the fire cost?", "The fire burned about 900 hectares.", "900 hectares"),
+    ],
+)
+def test_what_does_not_fit_the_question_is_no_answer(question: str, text: str, span: str) -> None:
+    assert ask(question, {span: 6.0}, passage(text))[1].status == "unanswerable"
+    assert ask("What is told?", {span: 6.0}, passage(text))[1].short
+
+
+class Noting(Pointing):
+    """Keeps what it is given to read."""
+
+    def __init__(self, odds: Mapping[str, float]) -> None:
+        super().__init__(odds)
+        self.seen: list[str] = []
+
+    def find(self, question: str, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+        self.seen.extend(text for _, text in texts)
+        return super().find(question, texts)
+
+
+def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
+    near, far, reader = passage(BRIDGE), passage(AGREES, "b", 0.7), Noting({"4 May 1931": 5.0})
+    found = candidates("When was the bridge opened?", [near, far], reader, HashEmbedder())
+    assert reader.seen == [BRIDGE, BRIDGE[:57]]  # the sentence is read again by itself
     assert [one.passage for one in found] == [0]
+
+
+def test_long_passages_that_are_not_among_the_best_are_read_where_they_have_the_question() -> None:
+    around = "The pier is old. The lighthouse was built for ships. In 1902 it shone. "
+    long = "The sea was calm that day, and nothing came. " * 9 + around + "Rain fell on the fields of all the farmers. " * 9
+    short = "The lighthouse has a lamp. It shone in 1899."
+    some = [passage(text, article) for article, text in zip("abcde", [long, long, long, long, short], strict=True)]
+    reader = Noting({"1902": 3.0, "1899": 1.0})
+    found = candidates("When was the lighthouse built?", some, reader, HashEmbedder())
+    assert reader.seen[:5] == [long, long, long, around.strip(), short]
+    assert {one.span for one in found if one.text == "1902"} == {Span(long.index("1902"), long.index("1902") + 4)}
+    assert {one.passage for one in found} == {0, 1, 2, 3, 4}
+
+
+def test_what_cannot_overtake_is_not_read_by_itself() -> None:
+    reader = Noting({"4 May 1931": 5.0, "1,200": -1.0, "trains": -1.0})
+    candidates("When was the bridge opened?", [passage(BRIDGE)], reader, HashEmbedder())
+    assert reader.seen == [BRIDGE, BRIDGE[:57]]
+    close = Noting({"4 May 1931": 5.0, "1,200": 4.0, "trains": -1.0})
+    candidates("When was the bridge opened?", [passage(BRIDGE)], close, HashEmbedder())
+    assert close.seen == [BRIDGE, BRIDGE[:57], BRIDGE[58:78]]
 
 
 @pytest.mark.parametrize(
