@@ -255,11 +255,14 @@ def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str
     elif told and _WHO_IS.match(before.rstrip("?.! ")):
         often = told[-1]
     topic = next((one for one in told[: -_LASTS - 1 : -1] if not _NAMELESS.fullmatch(one)), thing)
+    several = topic if _NAMELESS.fullmatch(thing) else thing
+    if told and _WHO_IS.match(before.rstrip("?.! ")):  # nobody is "it"
+        thing = told[-2] if told[1:] else ""
     subject = _SUBJECT.search(before)
     if subject and subject[2] == "the" and _SEVERAL.fullmatch(subject[1]):
         noun, _, last = subject[3].rpartition(" ")
-        return often, f"the {noun or last}", thing, topic
-    return often, topic if _NAMELESS.fullmatch(thing) else thing, thing, topic
+        several = f"the {noun or last}"
+    return often, several, thing, topic
 
 
 def _about(question: str, written: str, told: Sequence[str]) -> list[str]:

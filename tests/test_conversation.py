@@ -49,6 +49,9 @@ HARBOUR = [
         (BRIDGE, "When was he born?", "When was Jonas Lind born?"),
         (BRIDGE, "Where is it?", "Where is the Weir Bridge?"),
         (BRIDGE, "Did his wife help?", "Did Jonas Lind's wife help?"),
+        ([*BRIDGE, Turn("user", "Who is Jonas Lind?")], "How long is it?", "How long is the Weir Bridge?"),
+        ([Turn("user", "Who is Jonas Lind?")], "How was it discovered?", "How was it discovered (Jonas Lind)?"),
+        ([Turn("user", "Who are Lund and Daughters?")], "When did they move?", "When did Lund and Daughters move?"),
         ([Turn("user", "What is throat cancer?")], "Is it treatable?", "Is throat cancer treatable?"),
         (
             [Turn("user", "What are the advantages of a virtual machine?")],

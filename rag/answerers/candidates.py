@@ -74,6 +74,7 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 """What stands before a month or a year and says which part of it."""
+_NOON = re.compile(r"\b[ap]\.m$", re.I)
 _UNTIL = re.compile(r"\b(?:until|till|since) $", re.I)
 """What stands before a time, and says how long."""
 _OF_WHOLE = re.compile(
@@ -323,6 +324,8 @@ def worded(question: str, candidate: Candidate, passages: Sequence[Passage]) -> 
     chunk = passages[candidate.passage].chunk
     at = candidate.span.start - chunk.span.start
     before, told = chunk.text[max(0, at - 50) : at], candidate.text
+    if _NOON.search(told) and chunk.text.startswith(".", at + len(told)):
+        told += "."
     if re.match(r"how long\b", question, re.I) and (until := _UNTIL.search(before)):
         return f"{until[0]}{told}"
     if _MONTH_OR_YEAR.match(told) and (part := _PART.search(before)):
@@ -340,7 +343,7 @@ def worded(question: str, candidate: Candidate, passages: Sequence[Passage]) -> 
         article = named and (named["article"] or re.match(r"an? ", candidate.text))
         if named and article and closed and not set(words(named["name"])) & set(words(question)):
             return named["name"]
-    return candidate.text
+    return told
 
 
 def _limited(odds: float) -> float:

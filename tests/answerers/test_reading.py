@@ -590,6 +590,7 @@ def test_what_is_no_dateline_is_told(text: str) -> None:
         ("How many jobs are there?", "About 70 of the 1,150 jobs will go.", "1,150", "1,150"),
         ("How many jobs will go?", "One of the 40 jobs will go.", "40", "40"),
         ("How long are fires banned?", "Fires are banned until 15 September.", "15 September", "until 15 September"),
+        ("When does it begin?", "It begins at 7.45 p.m. Come early.", "7.45 p.m", "7.45 p.m."),
         ("When does the ban end?", "Fires are banned until 15 September.", "15 September", "15 September"),
     ],
 )
@@ -601,12 +602,21 @@ def test_what_stands_before_a_figure_and_changes_it_is_told(question: str, text:
     ("question", "text", "span"),
     [
         ("Who is Amina Soltani?", "The director will be Dr Amina Soltani.", "Dr"),
+        ("Who is Graham Pell?", "Graham Pell's lawyer said that he would appeal.", "lawyer"),
+        ("How many batteries were sold?", "It sold more batteries than ever.", "more batteries"),
         ("What did the fire cost?", "The fire burned about 900 hectares.", "900 hectares"),
     ],
 )
 def test_what_does_not_fit_the_question_is_no_answer(question: str, text: str, span: str) -> None:
     assert ask(question, {span: 6.0}, passage(text))[1].status == "unanswerable"
     assert ask("What is told?", {span: 6.0}, passage(text))[1].short
+
+
+def test_a_match_is_won_by_one_of_the_two_who_play() -> None:
+    text = passage("Kestrel Harriers beat Rovers on Saturday. Coach Holm was glad.")
+    odds = {"Kestrel Harriers": 3.0, "Holm": 8.0}
+    assert ask("Who won the match between Harriers and Rovers?", odds, text)[1].short == "Kestrel Harriers"
+    assert ask("Who was glad?", odds, text)[1].short == "Holm"
 
 
 class Noting(Pointing):
