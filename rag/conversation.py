@@ -99,6 +99,7 @@ _HELP = re.compile(
 )
 
 
+_COUNTED = re.compile(rf"^(?:and )?how many ((?:[a-z-]+ )??[a-z]+) {_AUXILIARY}\b", re.I)
 _DEGREE = re.compile(r"how (much|long|often|far) (?=(?:did|does|do|was|were|is|are|has|have|will)\b)", re.I)
 
 
@@ -245,6 +246,7 @@ def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str
     answer = _sentence(answered)
     asked = set(words(before))
     new = [name for name in names(answer) if name not in told and name.lower() not in before.lower()]
+    new.sort(key=lambda name: name.startswith("the "))  # "the Greens" are nobody
     titled = [name for name in new if asked & set(words(answer.partition(name)[0])[-1:] + words(name))]
     who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I) and not _WHO_IS.match(before.rstrip("?.! "))
     thing = told[-1] if told else ""
@@ -255,7 +257,8 @@ def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str
     elif told and _WHO_IS.match(before.rstrip("?.! ")):
         often = told[-1]
     topic = next((one for one in told[: -_LASTS - 1 : -1] if not _NAMELESS.fullmatch(one)), thing)
-    several = topic if _NAMELESS.fullmatch(thing) else thing
+    counted = _COUNTED.match(before)
+    several = (topic if _NAMELESS.fullmatch(thing) else thing) or (f"the {counted[1]}" if counted else "")
     if told and _WHO_IS.match(before.rstrip("?.! ")):  # nobody is "it"
         thing = told[-2] if told[1:] else ""
     subject = _SUBJECT.search(before)

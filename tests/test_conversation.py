@@ -50,6 +50,15 @@ HARBOUR = [
         (BRIDGE, "Where is it?", "Where is the Weir Bridge?"),
         (BRIDGE, "Did his wife help?", "Did Jonas Lind's wife help?"),
         ([*BRIDGE, Turn("user", "Who is Jonas Lind?")], "How long is it?", "How long is the Weir Bridge?"),
+        ([Turn("user", "How many otters were counted?")], "Why did they go?", "Why did the otters go?"),
+        (
+            [
+                Turn("user", "Who is running against Inga Solberg?"),
+                Turn("assistant", "Her challenger from the Greens, Farid Nouri, a teacher, does."),
+            ],
+            "How old is he?",
+            "How old is Farid Nouri?",
+        ),
         ([Turn("user", "Who is Jonas Lind?")], "How was it discovered?", "How was it discovered (Jonas Lind)?"),
         ([Turn("user", "Who are Lund and Daughters?")], "When did they move?", "When did Lund and Daughters move?"),
         ([Turn("user", "What is throat cancer?")], "Is it treatable?", "Is throat cancer treatable?"),
