@@ -18,8 +18,8 @@ from rag.answerers.evidence import (
     of_words,
     stemmed,
     take_apart,
-    unfit,
 )
+from rag.answerers.unfit import unfit
 from rag.chunks import sentences
 from rag.conversation import without_subject
 from rag.types import Embedder, Finding, Matrix, Passage, Span, SpanReader

@@ -313,7 +313,9 @@ def _rivals(question: str, ranked: Ranked, passages: Sequence[Passage]) -> list[
         sure = one.row[0] > 0 and one.row[1] > 0 and (asked or one.row[_ABOUT] >= first.row[_ABOUT])
         if other and sure and not _superseded(one, passages) and not any(agree(one.text, side.text) for side in sides):
             kinds = all(asked[1].search(side.text) if asked else begins_with_number(side.text) for side in (one, first))
-            unlike = _unit(one, passages) != _unit(first, passages) if kind == "number" else _dated(one) != _dated(first)
+            unlike = (
+                _unit(one, passages) != _unit(first, passages) if kind == "number" else _dated(one) != _dated(first)
+            )
             if not kinds or unlike:
                 break
             sides.append(one)

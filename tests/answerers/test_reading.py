@@ -567,7 +567,13 @@ def test_fractions_are_no_pieces() -> None:
 
 @pytest.mark.parametrize(
     "dateline",
-    ["SELBY POST, 2 September 2025 - ", "OSTRAND, 2 September (AP) -- ", "WASHINGTON (CNN)  -- ", "(CNN) -- ", "PARIS — "],
+    [
+        "SELBY POST, 2 September 2025 - ",
+        "OSTRAND, 2 September (AP) -- ",
+        "WASHINGTON (CNN)  -- ",
+        "(CNN) -- ",
+        "PARIS — ",
+    ],
 )
 def test_a_dateline_is_no_answer_and_no_part_of_one(dateline: str) -> None:
     said = "The towns of Ashby and Selby will become one on 1 January 2026."
@@ -604,6 +610,7 @@ def test_what_stands_before_a_figure_and_changes_it_is_told(question: str, text:
         ("Who is Amina Soltani?", "The director will be Dr Amina Soltani.", "Dr"),
         ("Who is Graham Pell?", "Graham Pell's lawyer said that he would appeal.", "lawyer"),
         ("How many batteries were sold?", "It sold more batteries than ever.", "more batteries"),
+        ("When is the election?", "Three weeks before the election they lead.", "Three weeks"),
         ("What did the fire cost?", "The fire burned about 900 hectares.", "900 hectares"),
     ],
 )
@@ -640,7 +647,11 @@ def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
 
 def test_long_passages_that_are_not_among_the_best_are_read_where_they_have_the_question() -> None:
     around = "The pier is old. The lighthouse was built for ships. In 1902 it shone. "
-    long = "The sea was calm that day, and nothing came. " * 9 + around + "Rain fell on the fields of all the farmers. " * 9
+    long = (
+        "The sea was calm that day, and nothing came. " * 9
+        + around
+        + "Rain fell on the fields of all the farmers. " * 9
+    )
     short = "The lighthouse has a lamp. It shone in 1899."
     some = [passage(text, article) for article, text in zip("abcde", [long, long, long, long, short], strict=True)]
     reader = Noting({"1902": 3.0, "1899": 1.0})
