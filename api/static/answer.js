@@ -156,25 +156,41 @@ function consulted(answer) {
     one.article_id === passage.article_id && one.start_char_index < passage.end_char_index && passage.start_char_index < one.end_char_index;
   const rest = answer.passages.filter((passage) => !answer.citations.some((one) => inside(passage, one)));
   if (!rest.length) return null;
-  return el("details", { class: "small consulted" }, el("summary", {}, "Also read, not quoted"), el("ul", { class: "quotes" }, ...rest.map(passageOf)));
+  return el("details", { class: "small consulted" }, el("summary", {}, "Also read, not quoted"), el("ul", { class: "quotes" }, ...rest.map((one) => passageOf(one, meant(answer)))));
 }
 
-function passageOf(passage) {
+/** A passage as it is shown: a long one from the sentence on that has most words of the question. */
+function passageOf(passage, question) {
   const whole = passage.text.replace(/^#{1,6} /gm, ""); // headings of Markdown
-  const points = Array.from(whole);
-  const text = points.length > SHOWN ? `${points.slice(0, SHOWN).join("").replace(/\s+\S*$/, "")} …` : whole;
-  return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, text)), place(passage, passage));
+  const at = whole.length > SHOWN ? likeliest(question, whole) : 0;
+  const points = Array.from(whole.slice(at));
+  const text = points.length > SHOWN ? `${points.slice(0, SHOWN).join("").replace(/\s+\S*$/, "")} …` : points.join("");
+  return el("li", {}, el("blockquote", { dir: "auto" }, el("p", {}, at ? `… ${text}` : text)), place(passage, passage));
+}
+
+/** Where in a text the sentence starts that has most words of a question, the first of them. */
+function likeliest(question, text) {
+  const starts = [0, ...Array.from(text.matchAll(/[.!?\n]\s+(?=\S)/g), (end) => end.index + end[0].length)];
+  const shared = starts.map((at, n) => wordsOf(question).filter((word) => has(text.slice(at, starts[n + 1]), word)).length);
+  return starts[shared.indexOf(Math.max(...shared))];
 }
 
 const UNSPACED = /[\u3040-\u9fff\uac00-\ud7af]/; // writing without spaces between words
 const NAME = /(?<=\S\s)\p{Lu}[\p{L}\p{N}]+(?:\s\p{Lu}[\p{L}\p{N}]+)*/gu;
 
-/** Whether a text has a word, perhaps in another form. */
-const has = (text, word) => text.toLowerCase().includes(word.toLowerCase().slice(0, 5));
+/** What the forms of a word begin with. */
+const stem = (word) => word.toLowerCase().slice(0, 5);
 
-/** Whether a text has a word of the question that means something. */
+/** Whether a text has a word, perhaps in another form. */
+const has = (text, word) => text.toLowerCase().includes(stem(word));
+
+/** The words of a question that mean something. */
+const wordsOf = (question) =>
+  (question.match(/[\p{L}\p{N}]{4,}/gu) ?? []).filter((word) => /\p{L}/u.test(word) && !COMMON.has(word.toLowerCase()));
+
+/** Whether a text has one of them. */
 function share(question, text) {
-  const meant = (question.match(/[\p{L}\p{N}]{4,}/gu) ?? []).filter((word) => /\p{L}/u.test(word) && !COMMON.has(word.toLowerCase()));
+  const meant = wordsOf(question);
   return !meant.length || UNSPACED.test(question) || meant.some((word) => has(text, word));
 }
 
@@ -227,7 +243,7 @@ export function drawDeclined(answer, ask, empty = false) {
     instead.length ? el("p", { class: "lead" }, "What they do answer:") : null,
     instead.length ? el("ul", { class: "chips" }, ...instead) : null,
     near.length ? el("p", { class: "lead" }, "The nearest passages:") : null,
-    near.length ? el("ul", { class: "quotes" }, ...near.map(passageOf)) : null,
+    near.length ? el("ul", { class: "quotes" }, ...near.map((one) => passageOf(one, question))) : null,
     near.length ? actions(answer) : null,
   );
 }

@@ -289,6 +289,20 @@ def test_what_is_declined_is_declined_kindly(opened: Open) -> None:
     assert page.text_content("#source mark") == FERRY["text"]
 
 
+def test_a_nearest_passage_is_shown_from_where_it_has_the_question(opened: Open, site: Site) -> None:
+    chunk = whole_chunk(site.system.library.article("ferry"))
+    text = "## The ferry\n\n" + "It rains a lot. " * 30 + "Its captain is Ada Lund. " + "It rains a lot. " * 30
+    passage = Passage(replace(chunk, span=Span(0, len(text)), text=text), 1.0)
+    site.system.script = [Answer("Who is captain?", "unanswerable", "No.", None, (), (passage,), 0.1)]
+    page = opened()
+    ask(page, "Who is captain?")
+    assert page.inner_text(".turn .quotes p >> nth=0").startswith("… Its captain is Ada Lund. It rains a lot.")
+    short = Passage(replace(chunk, span=Span(0, 40), text=text[:40]), 1.0)
+    site.system.script = [Answer("Who rains?", "unanswerable", "No.", None, (), (short,), 0.1)]
+    ask(page, "Who rains?")
+    assert page.inner_text(".turn:last-child .quotes p >> nth=0").startswith("The ferry")
+
+
 def test_passages_that_have_nothing_of_the_question_are_not_shown(opened: Open) -> None:
     page = opened()
     page.fill("#q", "nothing baked")
