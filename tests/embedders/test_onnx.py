@@ -8,11 +8,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from rag.build import MODELS
 from rag.embedders.onnx import OnnxEmbedder
 from rag.errors import ModelMissing, TooLarge
+from rag.models.onnx import _PRODUCT, OnnxModel
 
 TEXTS = [
     "The bridge was closed because its piers had cracked.",
@@ -50,6 +53,26 @@ def test_vectors_are_those_of_the_model_in_fp32_on_any_processor(embedder: OnnxE
     )
     fp32 = [0.5473, 0.2824, 0.1860]  # cosines by sentence-transformers with the weights of the card
     np.testing.assert_allclose(vectors[1:] @ vectors[0], fp32, atol=0.01)
+
+
+def test_the_product_that_asks_the_processor_is_what_it_says() -> None:
+    """Of 255 and 127, so that two products sum to more than 16 bits hold."""
+    model = onnx.load_from_string(_PRODUCT)
+    (node,), (weight,) = model.graph.node, map(onnx.numpy_helper.to_array, model.graph.initializer)
+    assert (node.op_type, node.input, weight.dtype) == ("MatMulInteger", ["x", "w"], np.int8)
+    np.testing.assert_array_equal(weight, np.full((8, 4), 127))
+
+
+def test_overflow_is_minded_where_products_overflow_and_only_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[onnxruntime.SessionOptions] = []
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, providers: given.append(options))
+    for answer in (True, False):
+        monkeypatch.setattr("rag.models.onnx.overflows", lambda answer=answer: answer)
+        _ = OnnxModel(MODELS / "minilm")._session
+    minds, does_not = given
+    assert minds.get_session_config_entry("session.x64quantprecision") == "1"
+    with pytest.raises(RuntimeError, match="not have configuration"):
+        does_not.get_session_config_entry("session.x64quantprecision")
 
 
 def test_no_passage_is_clipped_silently(embedder: OnnxEmbedder) -> None:
