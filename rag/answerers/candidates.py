@@ -52,11 +52,13 @@ FEATURES = (
     "fragment",  # 1 for spans in headings and captions: under 5 words, or no end mark
 )
 _LIMIT = 12.0
-_NEAR = 0.25
-"""Passages whose score is further behind the best are not read."""
-_WHOLE, _LONG = 3, 600
+_NEAR, _FAR = 0.25, 0.6
+"""How far the score of a passage that is read may be behind the best's, and how far where nothing sure is found."""
+_SURE = -3.0
+"""Log-odds, of a span and of its passage together, from which on no passage farther behind is read."""
+_WHOLE, _LONG, _AROUND = 3, 600, 3
 """Passages that are read whole, the best first; of the others those of so many characters are read around the sentence
-that has most of the question."""
+that has most of the question, so many sentences before it and behind."""
 _ALONE, _BEHIND = 4, 5.0
 """Places whose sentences are read by themselves, the likeliest first, and how far their log-odds may be behind the
 first's. What is around a sentence distracts: of half of SQuAD 2.0's development set, by paragraph, answerable is told
@@ -133,35 +135,42 @@ def candidates(
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
     best = max((passage.score for passage in passages), default=0.0)
-    near = [(n, passage) for n, passage in enumerate(passages) if best - passage.score <= _NEAR]
     heeded = not asks_for_an_error(question)
     bare, told_of = without_subject(question)[0], set(plain(subject).split())
-    told = [of_words(passage, texts[n], asked) for n, passage in near]
     found: dict[tuple[str, Span], Candidate] = {}
-    for (n, passage), rows, finding in zip(near, told, _read_passages(question, near, told, reader), strict=True):
-        wrong, start = repeated(passage.chunk.text) if heeded else {}, passage.chunk.span.start
-        for one in _of_passage(n, passage, finding, rows, best, asked):
-            place = (passage.chunk.article_id, one.span)
-            if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
-                continue
-            if told_of and set(one.value.split()) <= told_of:
-                continue
-            text, at, end = passage.chunk.text, one.span.start - start, one.span.end - start
-            if unfit(bare, one.text, text[max(0, at - 20) : at], text[end : end + 40]):
-                continue
-            if place not in found or found[place].row[0] < one.row[0]:
-                found[place] = one
+    for near, far in ((-math.inf, _NEAR), (_NEAR, _FAR)):
+        if any(_sureness(one) >= _SURE for one in found.values()):
+            break
+        nearest = [(n, passage) for n, passage in enumerate(passages) if near < best - passage.score <= far]
+        told = [of_words(passage, texts[n], asked) for n, passage in nearest]
+        readings = _read_passages(question, nearest, told, reader)
+        for (n, passage), rows, finding in zip(nearest, told, readings, strict=True):
+            wrong, start = repeated(passage.chunk.text) if heeded else {}, passage.chunk.span.start
+            for one in _of_passage(n, passage, finding, rows, best, asked):
+                place = (passage.chunk.article_id, one.span)
+                if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
+                    continue
+                if told_of and set(one.value.split()) <= told_of:
+                    continue
+                text, at, end = passage.chunk.text, one.span.start - start, one.span.end - start
+                if unfit(bare, one.text, text[max(0, at - 40) : at], text[end : end + 40]):
+                    continue
+                if place not in found or found[place].row[0] < one.row[0]:
+                    found[place] = one
     return _alone(question, _agreed(list(found.values()), passages), passages, reader, embedder)
 
 
 def _read_passages(
     question: str, near: Sequence[tuple[int, Passage]], told: Sequence[list[list[float]]], reader: SpanReader
 ) -> list[Finding]:
-    """What the reader finds in each passage, best first; ``told`` is what its sentences have of the question."""
-    parts = [Span(0, len(passage.chunk.text)) for _, passage in near]
-    for n in range(_WHOLE, len(near)):
-        if parts[n].end > _LONG:
-            parts[n] = _around(near[n][1].chunk.text, told[n])
+    """What the reader finds in each passage, which stands at its place among all; ``told`` is what its sentences have
+    of the question."""
+    parts = [
+        Span(0, len(passage.chunk.text))
+        if n < _WHOLE or len(passage.chunk.text) <= _LONG
+        else _around(passage.chunk.text, rows)
+        for (n, passage), rows in zip(near, told, strict=True)
+    ]
     texts = [(passage.chunk.title, part.of(passage.chunk.text)) for (_, passage), part in zip(near, parts, strict=True)]
     return [
         replace(one, spans=tuple((Span(at.start + part.start, at.end + part.start), odds) for at, odds in one.spans))
@@ -170,10 +179,10 @@ def _read_passages(
 
 
 def _around(text: str, told: list[list[float]]) -> Span:
-    """The sentence that has most of the question, with the one before, from which it may have it, and the next."""
+    """The sentence that has most of the question, with those before, from which it may have it, and behind."""
     spans = sentences(text)
     most = max(range(len(spans)), key=lambda m: told[m][0] + told[m][3] / 2)  # its words, and its pairs of words
-    return Span(spans[max(0, most - 1)].start, spans[min(most + 1, len(spans) - 1)].end)
+    return Span(spans[max(0, most - _AROUND)].start, spans[min(most + _AROUND, len(spans) - 1)].end)
 
 
 def _read(question: str, texts: Sequence[tuple[str, str]], reader: SpanReader) -> list[Finding]:
@@ -199,6 +208,7 @@ def _of_passage(
         touched = [m for m, s in enumerate(spans) if s.start < span.end and span.start < s.end]
         if not touched or active(text[spans[touched[0]].start : spans[touched[-1]].end]):
             continue
+        span = replace(span, start=max(span.start, spans[touched[0]].start))  # not from within a dateline
         words_in = words(span.of(text))
         context, whole, missing, pairs, _ = np.max([told[m] for m in touched], axis=0)
         own = set(stems(words_in))

@@ -141,6 +141,14 @@ def test_passages_are_told_in_the_order_that_reading_gives() -> None:
         assert [one.chunk.article_id for one in answer.passages] == ["a", "b", "c"]
 
 
+def test_passages_behind_the_first_keep_something_of_the_order_of_the_search() -> None:
+    texts = {"a": BRIDGE, "b": "Crowds came.", "c": "A few came.", "d": "Nobody came."}
+    found = [passage(text, article, 1.0 - n / 100) for n, (article, text) in enumerate(texts.items())]
+    odds = {"Nobody": 6.0, "A few": 5.0, "Crowds": 4.9, "rivets": 4.8}
+    _, answer = ask("Who came?", odds, *found)
+    assert [one.chunk.article_id for one in answer.passages] == ["d", "c", "a", "b"]  # by reading alone d, c, b, a
+
+
 def test_it_declines_under_the_threshold() -> None:
     deltas, answer = ask("When?", {"4 May 1931": -8.0}, passage(BRIDGE), threshold=0.9)
     assert (answer.status, answer.short, answer.citations) == ("unanswerable", None, ())
@@ -584,6 +592,13 @@ def test_a_dateline_is_no_answer_and_no_part_of_one(dateline: str) -> None:
     assert answer.citations[0].span == Span(len(heading + dateline), len(heading + dateline + said))
 
 
+def test_of_a_span_that_begins_within_a_dateline_the_rest_is_told() -> None:
+    said = "The towns of Ashby and Selby will become one on 1 January 2026."
+    text = f"OSTRAND, 2 September (AP) -- {said} Few mind."
+    _, answer = ask("Which towns will merge?", {"(AP) -- The towns of Ashby and Selby": 6.0}, passage(text))
+    assert (answer.short, answer.text) == ("The towns of Ashby and Selby", said)
+
+
 @pytest.mark.parametrize("text", ["NATO - the alliance - met on 2 May.", "The NATO - a pact - met on 2 May."])
 def test_what_is_no_dateline_is_told(text: str) -> None:
     assert ask("When did it meet?", {"2 May": 6.0}, passage(text))[1].text == text
@@ -612,6 +627,10 @@ def test_what_stands_before_a_figure_and_changes_it_is_told(question: str, text:
         ("How many batteries were sold?", "It sold more batteries than ever.", "more batteries"),
         ("When is the election?", "Three weeks before the election they lead.", "Three weeks"),
         ("What did the fire cost?", "The fire burned about 900 hectares.", "900 hectares"),
+        ("How tall was the peak?", "The blast took some 400 metres off the height of the peak.", "400 metres"),
+        ("How long did it take?", "It took three years longer than planned.", "three years"),
+        ("Which river does the bridge cross?", "The old bridge in Ostrand is closed.", "Ostrand"),
+        ("What is the name of the sales clerk?", "One was a sales clerk at Nordmud Water.", "Nordmud Water"),
     ],
 )
 def test_what_does_not_fit_the_question_is_no_answer(question: str, text: str, span: str) -> None:
@@ -645,8 +664,16 @@ def test_what_is_far_behind_the_best_passage_is_not_read() -> None:
     assert [one.passage for one in found] == [0]
 
 
+def test_what_is_far_behind_is_read_where_nothing_nearer_is_found_for_sure() -> None:
+    near, far, reader = passage(BRIDGE), passage(AGREES, "b", 0.7), Noting({"by Queen Maud": -5.0, "Crowds": -5.0})
+    farthest = passage(DISAGREES, "c", 0.3)
+    found = candidates("Who came?", [near, far, farthest], reader, HashEmbedder())
+    assert reader.seen[:2] == [BRIDGE, AGREES] and DISAGREES not in reader.seen
+    assert {one.passage for one in found} == {0, 1}
+
+
 def test_long_passages_that_are_not_among_the_best_are_read_where_they_have_the_question() -> None:
-    around = "The pier is old. The lighthouse was built for ships. In 1902 it shone. "
+    around = "The pier is old. " * 3 + "The lighthouse was built for ships. In 1902 it shone. " + "A crab sat there. " * 2
     long = (
         "The sea was calm that day, and nothing came. " * 9
         + around
