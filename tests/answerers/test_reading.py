@@ -673,7 +673,7 @@ def test_what_is_far_behind_is_read_where_nothing_nearer_is_found_for_sure() -> 
 
 
 def test_long_passages_that_are_not_among_the_best_are_read_where_they_have_the_question() -> None:
-    around = "The pier is old. " * 3 + "The lighthouse was built for ships. In 1902 it shone. " + "A crab sat there. " * 2
+    around = "The pier is old. " * 3 + "The lighthouse was built for ships. In 1902 it shone. " + "A crab came. " * 2
     long = (
         "The sea was calm that day, and nothing came. " * 9
         + around
