@@ -74,6 +74,23 @@ def test_every_place_leads_to_a_piece_of_the_passage_with_the_same_characters(te
             assert b[0] < end <= b[1]
 
 
+def test_the_reader_is_asked_in_other_words_than_the_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the answer is marked at the same characters for both, though the question has grown."""
+
+    class Bytewise:
+        def encode_batch(self, texts: list[str]) -> list[Pieces]:
+            return [Pieces(text) for text in texts]
+
+    monkeypatch.setattr(smollm, "tokenizer", Bytewise)
+    told = teacher.paired(([ANSWERED] * 40, 0), {"opened": ["unbarricaded"]})
+    plain = teacher.paired(([ANSWERED] * 40, 0), {})
+    assert set(plain.read.lengths) == {min(told.read.lengths)} < set(told.read.lengths)
+    assert set(told.told.lengths) == set(plain.told.lengths)
+    words = reader.tokenizer()
+    for at, start, end in zip(told.read.at, told.read.start, told.read.end, strict=True):
+        assert words.decode(told.read.pieces[at + start : at + end + 1].tolist()) == "17 november 1869"
+
+
 def test_what_does_not_fit_the_reader_s_window_is_not_shown_to_the_teacher() -> None:
     pair, small, large = pair_of(Example(QUESTION, "word " * 400, ()))
     shown = large[len(pair.ids) - pair.question - 2]

@@ -35,8 +35,8 @@ from rag.training.negatives import (
     turned,
     unheard,
 )
-from rag.training.neighbours import neighbours
-from rag.training.noise import noisy
+from rag.training.neighbours import neighbours, synonyms
+from rag.training.noise import in_other_words, noisy
 from rag.training.substitutes import OPPOSITES
 from rag.types import Span
 
@@ -74,6 +74,15 @@ def test_noise_moves_answers_along() -> None:
 def test_noise_is_seen() -> None:
     assert any(noisy(ASKED, rng).passage != PASSAGE for rng in seeds())
     assert any(noisy(ASKED, rng).question == ASKED.question.lower() for rng in seeds())
+
+
+def test_other_words_say_the_same_in_the_same_form() -> None:
+    found = synonyms()
+    assert "purchasing" in found["buying"]
+    assert "precisely" not in found.get("after", []) and not {"before", "after"} & found.keys()
+    assert all(word not in others for word, others in found.items())
+    asked = {in_other_words("Who was buying the Factory?", {"buying": ["purchasing"]}, rng) for rng in seeds()}
+    assert asked == {"Who was buying the Factory?", "Who was purchasing the Factory?"}
 
 
 def test_a_title_moves_answers_along() -> None:

@@ -42,7 +42,7 @@ FEATURES = (
     "repeats",  # share of the span's words that are the question's own
     # of form and place
     "retrieval",  # score of the passage
-    "behind",  # how far that score is behind the best passage's
+    "behind",  # how far that score is behind the best of those that do not open an article
     # 1 where the question word asks for one, and the span has none but the question's own
     "lacks_number",
     "lacks_time",
@@ -54,7 +54,7 @@ FEATURES = (
 _LIMIT = 12.0
 _NEAR, _FAR = 0.25, 0.6
 """How far the score of a passage that is read may be behind the best's, and how far where nothing sure is found."""
-_SURE = -3.0
+_SURE = 0.0
 """Log-odds, of a span and of its passage together, from which on no passage farther behind is read."""
 _WHOLE, _LONG, _AROUND = 3, 600, 3
 """Passages that are read whole, the best first; of the others those of so many characters are read around the sentence
@@ -134,7 +134,7 @@ def candidates(
     is ``unfit``, and none that is but the ``subject`` which a follow-up was told."""
     texts = [stemmed(passage) for passage in passages]
     asked = take_apart(question, [frozenset(word for part in text for word in part) for text in texts])
-    best = max((passage.score for passage in passages), default=0.0)
+    best, beyond = _best(passages)
     heeded = not asks_for_an_error(question)
     bare, told_of = without_subject(question)[0], set(plain(subject).split())
     found: dict[tuple[str, Span], Candidate] = {}
@@ -146,7 +146,7 @@ def candidates(
         readings = _read_passages(question, nearest, told, reader)
         for (n, passage), rows, finding in zip(nearest, told, readings, strict=True):
             wrong, start = repeated(passage.chunk.text) if heeded else {}, passage.chunk.span.start
-            for one in _of_passage(n, passage, finding, rows, best, asked):
+            for one in _of_passage(n, passage, finding, rows, beyond, asked):
                 place = (passage.chunk.article_id, one.span)
                 if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
                     continue
@@ -158,6 +158,14 @@ def candidates(
                 if place not in found or found[place].row[0] < one.row[0]:
                     found[place] = one
     return _alone(question, _agreed(list(found.values()), passages), passages, reader, embedder)
+
+
+def _best(passages: Sequence[Passage]) -> tuple[float, float]:
+    """The highest score, and that of passages that do not open an article, where there are some: what opens an article
+    of news names all that it is about, and so is like every question about it, whatever answers farther down."""
+    scores = [passage.score for passage in passages]
+    beyond = [passage.score for passage in passages if passage.chunk.span.start]
+    return max(scores, default=0.0), max(beyond or scores, default=0.0)
 
 
 def _read_passages(
@@ -219,7 +227,7 @@ def _of_passage(
             *(_limited(odds), _limited(finding.odds)),
             *(0.0, 0.0, 0.0, 0.0),
             *(context, whole, missing, pairs, repeats),
-            *(passage.score, best - passage.score),
+            *(passage.score, max(0.0, best - passage.score)),
             *lacks[:4],
             *(math.log(1 + len(words_in)), fragment),
         ]

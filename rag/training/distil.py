@@ -4,7 +4,8 @@
 passages (``asker``). The same model learns from the examples to read both ways, and to answer (``teacher``). It says
 where it finds each question answered, and whether; the reader goes on from the weights that ship, towards that alone
 where the question is made up, else towards what the teacher says and what the sets say, half and half (Hinton et al.,
-2015). What is kept is the mean of the reader's weights before and after (Wortsman et al., 2022).
+2015). Half of the questions are put to the reader in other words than to the teacher, so that it learns what may stand
+for what. What is kept lies between the reader's weights before and after (Wortsman et al., 2022).
 
 What the teacher says is written to ``said.pt``; a run that was stopped after that has the reader learn from it at once.
 """
@@ -19,7 +20,7 @@ import multiprocessing
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from rag.training.ship_reader import shipped
 from rag.training.teacher import MADE_UP, Packed, Texts, Told
 
 HEARD = 0.5  # the teacher's share beside the sets' own word
+_WAY = 0.7  # from the reader's weights before to those after
 _OWN = 0.65  # of the questions made up over a passage are asked of it, the others of one much like it
 _CHUNK = 1000
 _ROWS = 2048  # texts that are continued side by side
@@ -79,7 +81,8 @@ class Lesson:
 
 def _main(given: argparse.Namespace, pool: Any) -> None:
     began = time.monotonic()
-    exam = pool.map_async(teacher.paired, _chunks(lessons.examples(given.lessons / "exam.jsonl.zst"), 0), chunksize=1)
+    asked = _chunks(lessons.examples(given.lessons / "exam.jsonl.zst"), 0)
+    exam = pool.starmap_async(teacher.paired, [(one, {}) for one in asked], chunksize=1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for each length
     torch.manual_seed(given.seed)
@@ -95,7 +98,7 @@ def _main(given: argparse.Namespace, pool: Any) -> None:
     learn(model.train(), lesson, tokens=2 * given.tokens, rate=given.rate, seed=given.seed, seconds=left)
     print("reader after:", marks(papers, heard(model.eval(), papers.read, given.tokens)))
     torch.save(model.cpu().state_dict(), given.out / "after.pt")
-    torch.save(mean(before, model), given.out / "reader.pt")
+    torch.save(between(before, model), given.out / "reader.pt")
     said.unlink()
 
 
@@ -107,8 +110,9 @@ def _lesson(given: argparse.Namespace, pool: Any, exam: Any, device: str, began:
 
     examples = lessons.examples(given.lessons / "lessons.jsonl.zst")
     random.Random(given.seed).shuffle(examples)
-    pairing = pool.map_async(teacher.paired, _chunks(examples, given.seed), chunksize=1)
-    made_up = pool.map_async(_made_up, _asked(given, device), chunksize=1)
+    words = json.loads((given.lessons / "words.json").read_text(encoding="utf-8"))
+    pairing = pool.starmap_async(teacher.paired, [(one, words) for one in _chunks(examples, given.seed)], chunksize=1)
+    made_up = pool.starmap_async(_made_up, [(one, words) for one in _asked(given, device)], chunksize=1)
     pairs = pairing.get()
     known = teacher.stock(pairs, device)
     log(f"asked; {len(known)} examples")
@@ -165,7 +169,7 @@ def _asked(given: argparse.Namespace, device: str) -> list[tuple[Sequence[Any], 
     return _chunks([(*row, pieces) for row, pieces in zip(rows, made, strict=True)], given.seed)
 
 
-def _made_up(given: tuple[Sequence[Any], int]) -> Packed:
+def _made_up(given: tuple[Sequence[Any], int], words: Mapping[str, Sequence[str]]) -> Packed:
     """Examples of what was asked, each over its passage or one much like that, as people's are changed and titled."""
     rows, seed = given
     rng = random.Random(seed)
@@ -175,7 +179,7 @@ def _made_up(given: tuple[Sequence[Any], int]) -> Packed:
             passage = rng.choice(near) if near and rng.random() > _OWN else text
             example = Example(question, passage, (), MADE_UP, title=title)
             examples.append(titled(noisy(example, rng), rng))
-    return teacher.paired((examples, seed))
+    return teacher.paired((examples, seed), words)
 
 
 def _taught(given: argparse.Namespace, known: Packed, device: str) -> teacher.Teacher:
@@ -254,10 +258,10 @@ def learn(model: Reader, given: Lesson, *, tokens: int, rate: float, seed: int, 
     teacher.steps_of(model.trained(), rounds, rate, loss_of, "learn", seconds)
 
 
-def mean(one: Reader, other: Reader) -> dict[str, Any]:
-    """The weights half way between the two."""
-    others = other.state_dict()
-    return {name: torch.lerp(weight, others[name], 0.5) for name, weight in one.state_dict().items()}
+def between(before: Reader, after: Reader) -> dict[str, Any]:
+    """The weights most of the way from the one to the other."""
+    others = after.state_dict()
+    return {name: torch.lerp(weight, others[name], _WAY) for name, weight in before.state_dict().items()}
 
 
 def _sample(path: Path, given: Packed, said: Told, numbers: Any, count: int = 2000) -> None:

@@ -91,6 +91,21 @@ def development(data: Path) -> list[Group]:
     return _squad(_json(data / "squad2_dev_half/dev-v2.0.json.zst"), titled=True)
 
 
+def searched(data: Path) -> list[Group]:
+    """Passages, and what people asked a search engine (Natural Questions, for development): not to be trained on."""
+    groups: dict[str, Group] = {}
+    for line in _bytes(data / "lost_in_middle_nq/qa_data__nq-open-oracle.jsonl.gz").decode().splitlines():
+        one = json.loads(line)
+        told = next(place for place in one["ctxs"] if place["isgold"])
+        text, title = told["text"], told["title"]
+        stands = [(text.find(answer), answer) for answer in one["answers"]]
+        answers = _spans(text, [{"answer_start": at, "text": answer} for at, answer in stands if at >= 0])
+        if answers:
+            group = groups.setdefault(text, Group([text]))
+            group.examples.append((0, Example(one["question"], text, answers, title=title)))
+    return list(groups.values())
+
+
 def parted(sources: list[Source], held: bool) -> list[Source]:
     """The sources without what is held out of training, or that alone: every twelfth article of those with a title."""
     chosen = []
@@ -113,6 +128,8 @@ def _json(path: Path) -> Any:
 def _bytes(path: Path) -> bytes:
     import zstandard
 
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
     with zstandard.open(path, "rb") as file:
         content: bytes = file.read()
     return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content

@@ -2,7 +2,7 @@
 
 ``python -m rag.training.lessons``: ``lessons.jsonl.zst``, some epochs of ``reader.Epochs`` as they would be trained on;
 ``passages.jsonl.zst``, what questions can be made up about (``asker``); ``exam.jsonl.zst``, questions of the
-development set over their paragraphs, to see how teacher and reader get on.
+development set over their paragraphs, to see how teacher and reader get on; ``words.json``, words for others.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from rag.chunks import sentences
 from rag.training.asker import Passage
 from rag.training.examples import Example, Group, Source, development, load, parted
 from rag.training.lookalikes import weighed
+from rag.training.neighbours import synonyms
 from rag.training.reader import Epochs
 from rag.types import Span
 
-FIRST = 12  # the epochs before have been trained on
+FIRST = 21  # the epochs before have been trained on
 _ROOM = (250, 900)  # characters of a passage to ask about
 _BEGUN = (60, 200)  # of a sentence to write on from
 _NEAR = 3
@@ -117,6 +118,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "words.json").write_text(json.dumps(synonyms()), encoding="utf-8")
     sources = parted(load(given.data), held=False)
     rows = [dataclasses.astuple(one) for one in asked_about(sources, random.Random(given.seed))]
     written(given.out / "passages.jsonl.zst", rows)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.training.wordnet import alike, forms
+from rag.training.wordnet import alike, forms, inflected, same
+from rag.words import STOPWORDS
 
 _NEAREST = 14
+_CLOSE = 0.3  # cosine, from which a synonym is one in most sentences
 
 
 @lru_cache(maxsize=1)
@@ -40,3 +42,16 @@ def neighbours(word: str) -> tuple[str, ...]:
     nearest = np.argsort(-(vectors @ vectors[places[word]]), kind="stable")[1 : 1 + _NEAREST]
     found = (words[n] for n in nearest)
     return tuple(w for w in found if form & {(p, t) for p, _, t in forms(w)[:1]} and not alike(word, w))
+
+
+def synonyms() -> dict[str, list[str]]:
+    """Of each word of the vocabulary those in the same form that say the same in its commonest senses and are close."""
+    words, places, vectors = _table()
+    found: dict[str, list[str]] = {}
+    for word in words:
+        for part, lemma, tag in forms(word)[:1] if word not in STOPWORDS else ():
+            others = {new for other in same(lemma, part) if (new := inflected(other, tag)) in places and new != word}
+            close = {new for new in others if vectors[places[word]] @ vectors[places[new]] >= _CLOSE}
+            if close and part != "ADV":
+                found[word] = sorted(close)
+    return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rag.training.examples import Example
@@ -42,3 +44,13 @@ def noisy(example: Example, rng: random.Random) -> Example:
         moved.append(moved[-1] + len(made[-1]))
     answers = tuple(Span(moved[a.start], moved[a.end]) for a in example.answers)
     return replace(example, passage="".join(made), answers=answers)
+
+
+def in_other_words(question: str, words: Mapping[str, Sequence[str]], rng: random.Random) -> str:
+    """Half of the words for which there are others, changed for one of these."""
+
+    def other(match: re.Match[str]) -> str:
+        others = words.get(match[0])
+        return rng.choice(others) if others and rng.random() < 0.5 else match[0]
+
+    return re.sub(r"\b[a-z]+\b", other, question)

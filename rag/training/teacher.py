@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from rag.training import reader, smollm
 from rag.training.examples import Example
+from rag.training.noise import in_other_words
 from rag.training.smollm import BEGIN, HIDDEN_PIECE, PART
 
 KEPT = 8  # of what the teacher finds likely, so many places are kept
@@ -42,11 +43,15 @@ class Pair:
     known: bool = True
 
 
-def paired(given: tuple[Sequence[Example], int]) -> Packed:
-    """In both kinds of word pieces; without what does not fit the reader's window."""
+def paired(given: tuple[Sequence[Example], int], words: Mapping[str, Sequence[str]]) -> Packed:
+    """In both kinds of word pieces; without what does not fit the reader's window.
+
+    Where there are ``words`` for others the reader is asked half of the questions in other words than the teacher.
+    """
     examples, seed = given
     rng = random.Random(seed)
-    found = reader.tokenizer().encode_batch([(e.question, e.passage) for e in examples])
+    questions = [in_other_words(e.question, words, rng) if rng.random() < 0.5 else e.question for e in examples]
+    found = reader.tokenizer().encode_batch([(q, e.passage) for q, e in zip(questions, examples, strict=True)])
     asked = smollm.tokenizer().encode_batch([e.question for e in examples])
     told = smollm.tokenizer().encode_batch([e.passage for e in examples])
     pairs = []

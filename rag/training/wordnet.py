@@ -81,6 +81,13 @@ def sisters(lemma: str, part: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=100_000)
+def same(lemma: str, part: str) -> tuple[str, ...]:
+    """Synonyms in its commonest senses."""
+    net = _part(part)
+    return _single([word for number in net.numbers(lemma) for word in net.words[number]], lemma)
+
+
+@lru_cache(maxsize=100_000)
 def synonyms(lemma: str, part: str) -> frozenset[str]:
     """Words that in some sense say the same, or nearly (costly: expensive)."""
     net = _part(part)

@@ -20,7 +20,7 @@ from rag.types import Answer, Chunk, Delta, Finding, Passage, Span, Turn, text_r
 from tests.fakes import HashEmbedder
 
 CHOICE = {"span": 0.5, "holds": 0.5, "context": 1.0, "retrieval": 1.5, "behind": -4.5, "lacks_time": -0.5}
-SURE = {"read": 0.2, "behind": -1.0, "lead": 0.2, "intercept": -1.5}
+SURE = {"read": 0.2, "lead": 0.2, "intercept": -1.5}
 """Weights of the tests: those that ship are fitted anew with each reader, and judged by the evaluation suite."""
 
 BRIDGE = "The Ardent Bridge was opened on 4 May 1931 by Queen Maud. It has 1,200 rivets. It carries trains."
@@ -645,6 +645,17 @@ def test_a_match_is_won_by_one_of_the_two_who_play() -> None:
     assert ask("Who was glad?", odds, text)[1].short == "Holm"
 
 
+def test_no_passage_is_behind_what_opens_an_article() -> None:
+    """An opening names all that its article is about: a question is like it, whatever answers it farther down."""
+    odds, at = {"4 May 1931": 3.0, "1,200": 2.0}, FEATURES.index("behind")
+    opening, body, end = passage(BRIDGE), passage(AGREES, start=900, score=0.9), passage(BRIDGE, start=2000, score=0.8)
+    found = candidates("When was it opened?", [opening, body, end], Pointing(odds), HashEmbedder())
+    behind = {one.passage: float(one.row[at]) for one in found}
+    assert behind == pytest.approx({0: 0.0, 1: 0.0, 2: 0.1}, abs=1e-6)
+    found = candidates("When was it opened?", [opening, passage(AGREES, "b", 0.9)], Pointing(odds), HashEmbedder())
+    assert {one.passage: float(one.row[at]) for one in found} == pytest.approx({0: 0.0, 1: 0.1}, abs=1e-6)
+
+
 class Noting(Pointing):
     """Keeps what it is given to read."""
 
@@ -730,6 +741,12 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
         ("How many people died?", "The wave took |36,000| lives.", True),
         ("How many people came?", "It took |two| and a half days.", True),
         ("How many ships use it?", "More ships can pass |one| another.", False),
+        ("How many ships use it?", "Ships have used it |twice|.", False),
+        ("How many times was it used?", "Ships have used it |twice|.", True),
+        ("How many of the ships use it?", "It is used by |half| of the ships.", True),
+        ("How much did they pay for it?", "Their shares fell |1.4 per cent|.", False),
+        ("What time of day did it fall?", "It fell on |Monday|.", False),
+        ("What time of day did it fall?", "It fell |early on Monday morning|.", True),
         ("How many crowns did it cost?", "The work costs |6.4 million| crowns.", True),
         ("How many sunny days has it?", "It has |234 days| with sun.", True),
         ("How long will it take?", "It takes |eleven weeks|.", True),
