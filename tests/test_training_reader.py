@@ -35,7 +35,7 @@ from rag.training.negatives import (
     turned,
     unheard,
 )
-from rag.training.neighbours import neighbours, synonyms
+from rag.training.neighbours import neighbours, others
 from rag.training.noise import in_other_words, noisy
 from rag.training.substitutes import OPPOSITES
 from rag.types import Span
@@ -77,10 +77,10 @@ def test_noise_is_seen() -> None:
 
 
 def test_other_words_say_the_same_in_the_same_form() -> None:
-    found = synonyms()
+    found = others()
     assert "purchasing" in found["buying"]
-    assert "precisely" not in found.get("after", []) and not {"before", "after"} & found.keys()
-    assert all(word not in others for word, others in found.items())
+    assert not {"before", "after"} & found.keys()
+    assert all(word not in same for word, same in found.items())
     asked = {in_other_words("Who was buying the Factory?", {"buying": ["purchasing"]}, rng) for rng in seeds()}
     assert asked == {"Who was buying the Factory?", "Who was purchasing the Factory?"}
 

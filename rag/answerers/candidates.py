@@ -42,7 +42,7 @@ FEATURES = (
     "repeats",  # share of the span's words that are the question's own
     # of form and place
     "retrieval",  # score of the passage
-    "behind",  # how far that score is behind the best of those that do not open an article
+    "behind",  # how far, if at all, that score is behind the best of those that do not open an article
     # 1 where the question word asks for one, and the span has none but the question's own
     "lacks_number",
     "lacks_time",
@@ -161,11 +161,11 @@ def candidates(
 
 
 def _best(passages: Sequence[Passage]) -> tuple[float, float]:
-    """The highest score, and that of passages that do not open an article, where there are some: what opens an article
-    of news names all that it is about, and so is like every question about it, whatever answers farther down."""
-    scores = [passage.score for passage in passages]
-    beyond = [passage.score for passage in passages if passage.chunk.span.start]
-    return max(scores, default=0.0), max(beyond or scores, default=0.0)
+    """The highest score, and that of passages that do not open an article of which others are there: an opening of news
+    names all that its article is about, and so is like every question about it, whatever answers farther down."""
+    longer = {passage.chunk.article_id for passage in passages if passage.chunk.span.start}
+    beyond = [one.score for one in passages if one.chunk.span.start or one.chunk.article_id not in longer]
+    return max((passage.score for passage in passages), default=0.0), max(beyond, default=0.0)
 
 
 def _read_passages(
@@ -207,7 +207,7 @@ def _read(question: str, texts: Sequence[tuple[str, str]], reader: SpanReader) -
 
 
 def _of_passage(
-    n: int, passage: Passage, finding: Finding, told: list[list[float]], best: float, asked: Asked
+    n: int, passage: Passage, finding: Finding, told: list[list[float]], beyond: float, asked: Asked
 ) -> list[Candidate]:
     text, start = passage.chunk.text, passage.chunk.span.start
     spans = _undated(text)
@@ -227,7 +227,7 @@ def _of_passage(
             *(_limited(odds), _limited(finding.odds)),
             *(0.0, 0.0, 0.0, 0.0),
             *(context, whole, missing, pairs, repeats),
-            *(passage.score, max(0.0, best - passage.score)),
+            *(passage.score, max(0.0, beyond - passage.score)),
             *lacks[:4],
             *(math.log(1 + len(words_in)), fragment),
         ]

@@ -17,8 +17,10 @@ _PAID = re.compile(
     re.IGNORECASE,
 )
 _OFTEN = re.compile(r"once|twice|thrice", re.IGNORECASE)
+_OCCASIONS = re.compile(r"\b(?:times|occasions|terms)\b", re.IGNORECASE)
 _SHARE = re.compile(r"(?:[a-z]+ )*[\d.,]+ ?(?:%|per ?cent)", re.IGNORECASE)
-_HOUR = re.compile(r"\b(?:what|which) (?:time of (?:the )?day|date)\b|\bwhat time\b", re.IGNORECASE)
+_RATE = re.compile(r"\b(?:in|commission|tax(?:es)?|interest|fees?|rate|share)\b", re.IGNORECASE)
+_HOUR = re.compile(r"\b(?:what|which) time(?: of (?:the )?day\b|\b(?! of))", re.IGNORECASE)
 _DAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day", re.IGNORECASE)
 _FIGURE_ASKED = re.compile(r"\b(?:what|which) number\b", re.IGNORECASE)
 _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b", re.IGNORECASE)
@@ -76,8 +78,9 @@ _EXTENT = (
     ),
     (re.compile(r"\bhow long\b", re.IGNORECASE), frozenset({"time", "length"})),
     (re.compile(r"\bhow old\b", re.IGNORECASE), frozenset({"time"})),
+    (re.compile(r"\bhow (?:big|large)\b", re.IGNORECASE), frozenset(_UNITS)),
     (
-        re.compile(r"\bhow (?:far|tall|high|deep|wide|big|large)\b", re.IGNORECASE),
+        re.compile(r"\bhow (?:far|tall|high|deep|wide)\b", re.IGNORECASE),
         frozenset({"time", "length", "space"}),
     ),
 )
@@ -102,7 +105,7 @@ def unfit(question: str, text: str, before: str, after: str) -> bool:
     it is asked who did it or which river it is ("in Ostrand"). Where it is asked who somebody is, how he is addressed
     ("Dr"), or who belongs to him ("Pell's lawyer"); where it is asked what the clerk is called, whose he is ("a clerk
     at Nordmud"). A match between two is won by one of them. "Three weeks" before something is not when, and "40 metres
-    off its height" not how high. "Twice" counts no things, a share is no price, a weekday neither date nor time of day.
+    off its height" not how high. "Twice" counts no things, a share is no price, a weekday no time of day.
 
     "How much" may be answered "considerably". Of 3,012 questions of the training sets that ask how many 1 % are
     answered without a quantity, 4 with a bare "more", one with "twice"; of 4,362 that ask how many, how long, how far,
@@ -131,10 +134,11 @@ def unfit(question: str, text: str, before: str, after: str) -> bool:
 def _no_figure(question: str, text: str, after: str) -> bool:
     if _COUNTS.search(question):
         compared = _COMPARED.fullmatch(text) or (_OTHER.search(text) and after.startswith(" another"))
-        often = _OFTEN.fullmatch(text) and " times" not in question
+        often = _OFTEN.fullmatch(text) and not _OCCASIONS.search(question)
         return bool(compared or often or not _QUANTITY.search(text))
     if _PAID.search(question):
-        return bool(_SHARE.fullmatch(text) or not _WORTH.search(text))
+        share = _SHARE.fullmatch(text) and not _RATE.search(question)
+        return bool(share or not _WORTH.search(text))
     return bool(_HOUR.search(question) and _DAY.fullmatch(text))
 
 

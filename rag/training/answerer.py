@@ -6,9 +6,8 @@ answers; ``confidence``, a logistic regression over ``reading.SURENESS``, how li
 collection of such articles: what was held out of its training, and every second article of half of SQuAD 2.0's
 development set (the other articles measure). To those that people found unanswerable come questions whose passages are
 taken away, and questions with another name, number or opposite: as many as are answered, which is the assumption that
-confidence rests on. ``choice`` is fitted to two further kinds as well: every second question of Natural Questions, as
-people ask a search engine (the others measure), and questions about news that we invented (``news/``), asked in a
-reader's words.
+confidence rests on. ``choice`` is fitted to two further kinds as well: what people asked a search engine over every
+second passage of Natural Questions, and questions about news that we invented (``news/``), asked in a reader's words.
 """
 
 from __future__ import annotations
@@ -165,7 +164,7 @@ def _f1(one: str, other: str) -> float:
 def fit_choice(kinds: Sequence[tuple[float, list[Weighed]]], penalty: float = 3e-3) -> Any:
     """Conditional logit: maximises the probability of the right spans among each question's own (McFadden, 1974).
 
-    Of each kind of questions its share in the whole is given, whatever its number.
+    Of each kind of questions its share in the sum is given, whatever its number.
     """
     from scipy.optimize import minimize
 
@@ -245,8 +244,12 @@ def main() -> None:
     groups = [group for source in held if source.name in _SETS for group in source.groups]
     groups += examples.development(given.data)[::2]
     articles, asked = collection(groups)
-    searched, questions = collection(examples.searched(given.data))
-    kinds = ((articles, chosen(groups, asked)), (searched, questions[::2]), news())
+    told, questions = news()
+    kinds = (
+        (articles, chosen(groups, asked)),
+        collection(examples.searched(given.data)[::2]),
+        (told, [one for one in questions if one.spans]),
+    )
     weighed = [list(weigh(articles, asked, reader)) for articles, asked in kinds]
     given.out.write_text(json.dumps(fit(*weighed), indent=1) + "\n", encoding="utf-8")
 

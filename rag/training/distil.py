@@ -4,7 +4,7 @@
 passages (``asker``). The same model learns from the examples to read both ways, and to answer (``teacher``). It says
 where it finds each question answered, and whether; the reader goes on from the weights that ship, towards that alone
 where the question is made up, else towards what the teacher says and what the sets say, half and half (Hinton et al.,
-2015). Half of the questions are put to the reader in other words than to the teacher, so that it learns what may stand
+2015). Some of the questions are put to the reader in other words than to the teacher, so that it learns what may stand
 for what. What is kept lies between the reader's weights before and after (Wortsman et al., 2022).
 
 What the teacher says is written to ``said.pt``; a run that was stopped after that has the reader learn from it at once.
@@ -265,7 +265,7 @@ def between(before: Reader, after: Reader) -> dict[str, Any]:
 
 
 def _sample(path: Path, given: Packed, said: Told, numbers: Any, count: int = 2000) -> None:
-    """Some made-up questions with what the teacher says, to be read by a person."""
+    """Some made-up questions, as the reader is asked them, with what the teacher says, to be read by a person."""
     words = reader.tokenizer()
     with path.open("w", encoding="utf-8") as file:
         for n in np.random.default_rng(0).permutation(numbers)[:count]:

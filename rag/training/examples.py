@@ -92,14 +92,18 @@ def development(data: Path) -> list[Group]:
 
 
 def searched(data: Path) -> list[Group]:
-    """Passages, and what people asked a search engine (Natural Questions, for development): not to be trained on."""
+    """Passages, and what people asked a search engine (Natural Questions): for development and for the weights of
+    choice; no example of them is ever trained on."""
     groups: dict[str, Group] = {}
     for line in _bytes(data / "lost_in_middle_nq/qa_data__nq-open-oracle.jsonl.gz").decode().splitlines():
         one = json.loads(line)
         told = next(place for place in one["ctxs"] if place["isgold"])
         text, title = told["text"], told["title"]
-        stands = [(text.find(answer), answer) for answer in one["answers"]]
-        answers = _spans(text, [{"answer_start": at, "text": answer} for at, answer in stands if at >= 0])
+        answers = tuple(
+            Span(*match.span())
+            for answer in one["answers"]
+            for match in re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", text)
+        )
         if answers:
             group = groups.setdefault(text, Group([text]))
             group.examples.append((0, Example(one["question"], text, answers, title=title)))

@@ -21,7 +21,7 @@ from rag.chunks import sentences
 from rag.training.asker import Passage
 from rag.training.examples import Example, Group, Source, development, load, parted
 from rag.training.lookalikes import weighed
-from rag.training.neighbours import synonyms
+from rag.training.neighbours import others
 from rag.training.reader import Epochs
 from rag.types import Span
 
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "words.json").write_text(json.dumps(synonyms()), encoding="utf-8")
+    (given.out / "words.json").write_text(json.dumps(others()), encoding="utf-8")
     sources = parted(load(given.data), held=False)
     rows = [dataclasses.astuple(one) for one in asked_about(sources, random.Random(given.seed))]
     written(given.out / "passages.jsonl.zst", rows)

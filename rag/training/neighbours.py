@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.training.wordnet import alike, forms, inflected, same
+from rag.training.wordnet import alike, forms, inflected, synonyms
 from rag.words import STOPWORDS
 
 _NEAREST = 14
@@ -44,14 +44,16 @@ def neighbours(word: str) -> tuple[str, ...]:
     return tuple(w for w in found if form & {(p, t) for p, _, t in forms(w)[:1]} and not alike(word, w))
 
 
-def synonyms() -> dict[str, list[str]]:
-    """Of each word of the vocabulary those in the same form that say the same in its commonest senses and are close."""
+def others() -> dict[str, list[str]]:
+    """Of each noun, verb and adjective of the vocabulary, as what it is read first, the words in the same form that say
+    the same in its commonest senses and are close."""
     words, places, vectors = _table()
     found: dict[str, list[str]] = {}
     for word in words:
-        for part, lemma, tag in forms(word)[:1] if word not in STOPWORDS else ():
-            others = {new for other in same(lemma, part) if (new := inflected(other, tag)) in places and new != word}
-            close = {new for new in others if vectors[places[word]] @ vectors[places[new]] >= _CLOSE}
-            if close and part != "ADV":
-                found[word] = sorted(close)
+        part, lemma, tag = next(iter(forms(word)), ("ADV", "", ""))
+        if part == "ADV" or word in STOPWORDS:
+            continue
+        said = {new for one in synonyms(lemma, part) if (new := inflected(one, tag)) in places and new != word}
+        if close := {new for new in said if vectors[places[word]] @ vectors[places[new]] >= _CLOSE}:
+            found[word] = sorted(close)
     return found

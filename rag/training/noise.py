@@ -1,4 +1,4 @@
-"""What the web does to a text, done to an example, its answers moved along."""
+"""What the web does to a text, and people to a question: done to an example, its answers moved along."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def noisy(example: Example, rng: random.Random) -> Example:
 
 
 def in_other_words(question: str, words: Mapping[str, Sequence[str]], rng: random.Random) -> str:
-    """Half of the words for which there are others, changed for one of these."""
+    """Half of the words for which there are others, changed for one of these; a name's are left alone."""
 
     def other(match: re.Match[str]) -> str:
         others = words.get(match[0])
         return rng.choice(others) if others and rng.random() < 0.5 else match[0]
 
-    return re.sub(r"\b[a-z]+\b", other, question)
+    return re.sub(r"(?<![\w'’-])[a-z]+(?![\w'’-])", other, question)

@@ -46,7 +46,7 @@ class Pair:
 def paired(given: tuple[Sequence[Example], int], words: Mapping[str, Sequence[str]]) -> Packed:
     """In both kinds of word pieces; without what does not fit the reader's window.
 
-    Where there are ``words`` for others the reader is asked half of the questions in other words than the teacher.
+    Where there are ``words`` for others the reader is asked some of the questions in other words than the teacher.
     """
     examples, seed = given
     rng = random.Random(seed)

@@ -81,14 +81,14 @@ def sisters(lemma: str, part: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=100_000)
-def same(lemma: str, part: str) -> tuple[str, ...]:
+def synonyms(lemma: str, part: str) -> tuple[str, ...]:
     """Synonyms in its commonest senses."""
     net = _part(part)
     return _single([word for number in net.numbers(lemma) for word in net.words[number]], lemma)
 
 
 @lru_cache(maxsize=100_000)
-def synonyms(lemma: str, part: str) -> frozenset[str]:
+def in_some_sense(lemma: str, part: str) -> frozenset[str]:
     """Words that in some sense say the same, or nearly (costly: expensive)."""
     net = _part(part)
     numbers = net.senses.get(lemma, [])
@@ -130,7 +130,7 @@ def inflected(lemma: str, tag: str) -> str | None:
 def alike(one: str, other: str) -> bool:
     """Whether two words of running text may say the same."""
     lemmas = {(part, lemma) for part, lemma, _ in forms(other)}
-    return any(other_lemma in synonyms(lemma, part) for part, lemma, _ in forms(one) for _, other_lemma in lemmas)
+    return any(other_lemma in in_some_sense(lemma, part) for part, lemma, _ in forms(one) for _, other_lemma in lemmas)
 
 
 @lru_cache(maxsize=100_000)

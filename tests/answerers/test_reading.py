@@ -652,8 +652,9 @@ def test_no_passage_is_behind_what_opens_an_article() -> None:
     found = candidates("When was it opened?", [opening, body, end], Pointing(odds), HashEmbedder())
     behind = {one.passage: float(one.row[at]) for one in found}
     assert behind == pytest.approx({0: 0.0, 1: 0.0, 2: 0.1}, abs=1e-6)
-    found = candidates("When was it opened?", [opening, passage(AGREES, "b", 0.9)], Pointing(odds), HashEmbedder())
-    assert {one.passage: float(one.row[at]) for one in found} == pytest.approx({0: 0.0, 1: 0.1}, abs=1e-6)
+    short = [passage(AGREES, "b", 0.9), passage(BRIDGE, "c", 0.8, start=900)]  # "b" has but one passage
+    found = candidates("When was it opened?", [opening, *short], Pointing(odds), HashEmbedder())
+    assert {one.passage: float(one.row[at]) for one in found} == pytest.approx({0: 0.0, 1: 0.1, 2: 0.2}, abs=1e-6)
 
 
 class Noting(Pointing):
@@ -744,7 +745,12 @@ def test_a_why_answer_has_the_sentence_that_gives_the_reason(
         ("How many ships use it?", "Ships have used it |twice|.", False),
         ("How many times was it used?", "Ships have used it |twice|.", True),
         ("How many of the ships use it?", "It is used by |half| of the ships.", True),
+        ("How many terms did she serve?", "She was elected |twice|.", True),
         ("How much did they pay for it?", "Their shares fell |1.4 per cent|.", False),
+        ("How much did they pay in tax?", "They paid |30%| to the state.", True),
+        ("What time of the week do they meet?", "They meet on |Monday|.", True),
+        ("How big was the fine?", "It was fined |80,000 euros|.", True),
+        ("How big is the park?", "It has |40 hectares|.", True),
         ("What time of day did it fall?", "It fell on |Monday|.", False),
         ("What time of day did it fall?", "It fell |early on Monday morning|.", True),
         ("How many crowns did it cost?", "The work costs |6.4 million| crowns.", True),
