@@ -43,7 +43,7 @@ CITATION: Wire = citation_out(_CITATION)
 ANSWER: Wire = answer_out(_ANSWER)
 SEARCH: Wire = {"question": QUESTION, "k": 3}
 ASK: Wire = {"question": QUESTION, "k": 6, "where": {"published_from": "2019-01-01"}, "as_of": "2020-12-31"}
-RESULTS: Wire = {"results": [receipt_out(Receipt(_ARTICLE.id, "added", _ARTICLE.id, _ARTICLE.revision, chunks=1))]}
+RESULTS: Wire = {"results": [receipt_out(Receipt(_ARTICLE.id, "added", _ARTICLE.id, _ARTICLE.revision, 1, _ARTICLE.title))]}
 CHAT: Wire = {"model": "quotewell", "messages": [{"role": "user", "content": QUESTION}], "stream": False}
 VERIFY: Wire = {"answer": _QUOTE, "citations": [{"cited_text": _QUOTE, "article_id": _ARTICLE.id}]}
 RESPONSES: Wire = {"model": "quotewell", "input": QUESTION}

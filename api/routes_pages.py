@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -33,14 +35,20 @@ _CHAR = re.compile(r"(\d{1,12}),(\d{1,12})", re.ASCII)
 def home(request: Request, system: TheSystem, q: Annotated[str | None, Query()] = None) -> Response:
     articles, here = system.library.stats().articles, str(request.base_url)
     if q is None:
-        put = system.library.articles(limit=_PAGE, latest=True)  # the library has no order by date: the last put, then
-        latest = sorted(put, key=lambda one: one.published_at or "", reverse=True)[:_TITLES]
+        latest = _latest(system.library.articles(limit=_PAGE, latest=True))[:_TITLES]
         return HTMLResponse(pages.home_page(articles, latest, system.suggestions(), here))
     try:
         answer = whole(system.ask(q))
     except QuestionError as err:
         return HTMLResponse(pages.error_page(TITLES[err.code], str(err), q[:2000]), err.status)
     return HTMLResponse(pages.answer_page(answer.question, answer, articles, dumps(answer_out(answer)), here))
+
+
+def _latest(put: Sequence[Article]) -> list[Article]:
+    """Articles, the last put first, by their dates; one without a date is as late as the latest that was there before."""
+    before = list(accumulate((one.published_at or "" for one in reversed(put)), max))[::-1]
+    order = sorted(zip(put, before, strict=True), key=lambda one: one[0].published_at or one[1], reverse=True)
+    return [article for article, _ in order]
 
 
 @router.get("/articles")

@@ -349,6 +349,7 @@ class ReceiptOut(_Out):
     revision: str | None
     outcome: Literal["added", "updated", "unchanged", "refused"]
     chunks: int
+    title: str | None
     reason: str | None = None
     code: str | None = None
 

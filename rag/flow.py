@@ -85,7 +85,8 @@ def _outcome(article: Article, library: Library) -> Outcome:
 
 
 def _receipt(article: Article, outcome: Outcome, chunks: int) -> Receipt:
-    return Receipt(str(article.metadata.get("source") or article.id), outcome, article.id, article.revision, chunks)
+    source = str(article.metadata.get("source") or article.id)
+    return Receipt(source, outcome, article.id, article.revision, chunks, article.title)
 
 
 def _commit(batch: dict[str, _Pending], splitter: Splitter, embedder: Embedder, library: Library) -> Iterator[Receipt]:

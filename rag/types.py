@@ -91,6 +91,7 @@ class Receipt:
     article_id: str | None = None
     revision: str | None = None
     chunks: int = 0
+    title: str | None = None
     reason: str | None = None
     code: str | None = None
 

@@ -113,6 +113,7 @@ def receipt_out(receipt: Receipt) -> Wire:
         "revision": receipt.revision,
         "outcome": receipt.outcome,
         "chunks": receipt.chunks,
+        "title": receipt.title,
     }
     return out | {"reason": receipt.reason, "code": receipt.code} if receipt.outcome == "refused" else out
 

@@ -93,7 +93,7 @@ function readAs(answer) {
   const { question, asked } = answer;
   if (!asked || asked === question) return null;
   const subject = addedTo(answer);
-  return el("p", { class: "small asked", dir: "auto" }, ...(subject ? ["Taken to be about ", el("bdi", {}, subject), "."] : [`Understood as: ${asked}`]));
+  return el("p", { class: "small asked", dir: "auto" }, ...(subject ? ["Still about ", el("bdi", {}, subject), "."] : [`Understood as: ${asked}`]));
 }
 
 /** The date of the article beside words such as "Saturday morning". */
@@ -171,8 +171,8 @@ function passageOf(passage, question) {
 /** Where in a text the sentence starts that has most words of a question, the first of them. */
 function likeliest(question, text) {
   const starts = [0, ...Array.from(text.matchAll(/[.!?\n]\s+(?=\S)/g), (end) => end.index + end[0].length)];
-  const shared = starts.map((at, n) => wordsOf(question).filter((word) => has(text.slice(at, starts[n + 1]), word)).length);
-  return starts[shared.indexOf(Math.max(...shared))];
+  const counts = starts.map((at, n) => wordsOf(question).filter((word) => has(text.slice(at, starts[n + 1]), word)).length);
+  return starts[counts.indexOf(Math.max(...counts))];
 }
 
 const UNSPACED = /[\u3040-\u9fff\uac00-\ud7af]/; // writing without spaces between words
@@ -188,10 +188,10 @@ const has = (text, word) => text.toLowerCase().includes(stem(word));
 const wordsOf = (question) =>
   (question.match(/[\p{L}\p{N}]{4,}/gu) ?? []).filter((word) => /\p{L}/u.test(word) && !COMMON.has(word.toLowerCase()));
 
-/** Whether a text has one of them. */
-function share(question, text) {
+/** How many of them a text has; of a question that has none, or is written without spaces, 1. */
+function shared(question, text) {
   const meant = wordsOf(question);
-  return !meant.length || UNSPACED.test(question) || meant.some((word) => has(text, word));
+  return meant.length && !UNSPACED.test(question) ? meant.filter((word) => has(text, word)).length : 1;
 }
 
 /** A name in the question that none of the texts has. */
@@ -213,8 +213,12 @@ const meant = (answer) => (answer.asked ?? answer.question).replace(/ \([^()]*\)
 
 const textOf = ({ title, text }) => `${title} ${text}`;
 
-/** The passages that are shown where nothing is answered: those with a word of the question. */
-export const nearest = (answer) => answer.passages.filter((one) => share(meant(answer), textOf(one))).slice(0, 3);
+/** The passages that are shown where nothing is answered: those with words of the question, and half as many as the best. */
+export function nearest(answer) {
+  const words = answer.passages.map((one) => shared(meant(answer), textOf(one)));
+  const least = Math.max(1, Math.max(...words) / 2);
+  return answer.passages.filter((_, n) => words[n] >= least).slice(0, 3);
+}
 
 export function drawDeclined(answer, ask, empty = false) {
   if (empty) {
@@ -232,7 +236,7 @@ export function drawDeclined(answer, ask, empty = false) {
       el("p", { class: "lead" }, "If they should, other words may find it."),
     );
   }
-  const alike = (answer.instead ?? []).filter((one) => share(question, one));
+  const alike = (answer.instead ?? []).filter((one) => shared(question, one));
   const instead = alike.map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
   return el(
     "div",

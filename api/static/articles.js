@@ -40,8 +40,10 @@ add.append(adding, bar, told);
 
 function tell(name, outcome, reason = "", one = {}) {
   const word = OUTCOMES[outcome] ?? outcome;
-  const shown = one.id && outcome !== "refused" ? el("a", { href: pageUrl(one.id, one.revision), dir: "auto" }, name) : el("strong", { dir: "auto" }, name);
-  const line = el("li", { class: outcome }, shown, `: ${word}${reason ? ` (${reason})` : ""}`);
+  const taken = one.id && outcome !== "refused";
+  const shown = taken ? el("a", { href: pageUrl(one.id, one.revision), dir: "auto" }, one.title || name) : el("strong", { dir: "auto" }, name);
+  const from = taken && one.title && one.title !== name ? [" from ", el("bdi", {}, name)] : [];
+  const line = el("li", { class: outcome }, shown, ...from, `: ${word}${reason ? ` (${reason})` : ""}`);
   told.append(line);
   if (outcome === "updated") changed(one).then((link) => line.append(" · ", link), () => null);
 }

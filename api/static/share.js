@@ -2,6 +2,7 @@
 import { addedTo, articleUrl, call, day, pieces, sureness, Trouble, unitOf } from "./dom.js";
 
 const AROUND = 32;
+const REVISION = 12; // of its 64 digits, as in every permalink
 
 const WHOLE = 5; // words of a question that needs no subject added: the article beside its answer tells it
 
@@ -11,12 +12,14 @@ const alone = (answer) => {
   return asked && !(addedTo(answer) && question.trim().split(/\s+/).length >= WHOLE) ? asked : question;
 };
 
-/** A link that holds the answer's words, and of each citation only where it stands: the quote is read there anew. */
+/** A link that holds of each citation only where it stands, the quote is read there anew; and the answer's words, where
+ * they are not the quotes' own. */
 export function linkOf(answer) {
   const told = {
-    q: alone(answer), t: answer.text, s: answer.short, u: answer.status, p: answer.confidence, m: answer.model,
+    q: alone(answer), s: answer.short, u: answer.status, p: answer.confidence, m: answer.model ?? undefined,
+    t: answer.text === quotesTogether(answer.citations) ? undefined : answer.text,
     c: answer.citations.map((one) => [
-      one.article_id, one.revision, one.start_char_index, one.end_char_index, one.answer_start, one.answer_end,
+      one.article_id, one.revision.slice(0, REVISION), one.start_char_index, one.end_char_index, one.answer_start, one.answer_end,
     ]),
   };
   const bytes = new TextEncoder().encode(JSON.stringify(told));
@@ -24,11 +27,17 @@ export function linkOf(answer) {
   return `${location.origin}/#answer=${base.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
 }
 
+/** The quotes in the order of the answer, once each where several stand for the same words. */
+function quotesTogether(citations) {
+  const places = new Map(citations.map((one) => [one.answer_start, one.cited_text]).reverse());
+  return [...places].sort(([one], [other]) => one - other).map(([, quote]) => quote).join(" ");
+}
+
 function read(hash) {
   try {
     const base = hash.slice("#answer=".length).replaceAll("-", "+").replaceAll("_", "/");
     const told = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(atob(base), (c) => c.charCodeAt(0))));
-    if (typeof told.q !== "string" || typeof told.t !== "string" || !Array.isArray(told.c) || told.c.length > 100) throw new Error();
+    if (typeof told.q !== "string" || !["string", "undefined"].includes(typeof told.t) || !Array.isArray(told.c) || told.c.length > 100) throw new Error();
     return told;
   } catch {
     throw new Trouble("This link is damaged: ask the question again, or have the link sent again whole.");
@@ -46,14 +55,15 @@ export async function opened(hash, heard) {
     if (!texts.has(key)) texts.set(key, fetched(id, revision));
   }
   const citations = await Promise.all(told.c.map(async (one, n) => citation(one, n + 1, await texts.get(`${one[0]}@${one[1]}`))));
+  const text = told.t ?? quotesTogether(citations);
   let proved = !citations.length && told.u === "unanswerable";
   if (citations.length) {
-    const body = JSON.stringify({ answer: told.t, citations });
+    const body = JSON.stringify({ answer: text, citations });
     const checked = await (await call("/api/verify", { method: "POST", headers: { "content-type": "application/json" }, body })).json();
     proved = checked.verified === true;
   }
   const answer = {
-    question: told.q, text: told.t, short: told.s ?? null, status: told.u, confidence: Number(told.p) || 0, model: told.m ?? null,
+    question: told.q, text, short: told.s ?? null, status: told.u, confidence: Number(told.p) || 0, model: told.m ?? null,
     citations, passages: [], timings_ms: {},
   };
   if (!citations.length) return { answer: { ...answer, text: "No sure answer was found in the articles." }, proved };
@@ -97,7 +107,7 @@ function quotesAlone(answer) {
 const numbered = (parts, mark) => parts.map(({ text, cited }) => text + cited.map((one) => mark(one.number)).join(""));
 
 const placeOf = (one) => [one.title || "Untitled", day(one.published_at)].filter(Boolean).join(", ");
-const linkTo = (one) => `${location.origin}/articles/${encodeURIComponent(one.article_id)}@${one.revision.slice(0, 12)}#char=${one.start_char_index},${one.end_char_index}`;
+const linkTo = (one) => `${location.origin}/articles/${encodeURIComponent(one.article_id)}@${one.revision.slice(0, REVISION)}#char=${one.start_char_index},${one.end_char_index}`;
 
 const NOTES = {
   partial: "The articles answer only a part of this.",

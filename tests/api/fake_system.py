@@ -110,7 +110,7 @@ class FakeSystem:
             held = self.library.held.setdefault(item.id, {})
             outcome = "added" if not held else "unchanged" if self.library.article(item.id) == item else "updated"
             held[item.revision] = item
-            receipt = Receipt(str(item.metadata["source"]), outcome, item.id, item.revision, 1)
+            receipt = Receipt(str(item.metadata["source"]), outcome, item.id, item.revision, 1, item.title)
             batch.append(receipt)
         yield from batch
         if self.failure:
