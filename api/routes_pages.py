@@ -45,7 +45,7 @@ def home(request: Request, system: TheSystem, q: Annotated[str | None, Query()] 
 
 
 def _latest(put: Sequence[Article]) -> list[Article]:
-    """Articles, the last put first, by their dates; one without a date is as late as the latest that was there before."""
+    """Articles, the last put first, by their dates; one without is as late as the latest that was there before."""
     before = list(accumulate((one.published_at or "" for one in reversed(put)), max))[::-1]
     order = sorted(zip(put, before, strict=True), key=lambda one: one[0].published_at or one[1], reverse=True)
     return [article for article, _ in order]
