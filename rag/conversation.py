@@ -7,7 +7,7 @@ question that names what it is about is left as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Literal
 
 from rag.types import Turn
@@ -16,6 +16,10 @@ from rag.words import MONTHS, STOPWORDS, content_words, stems, words
 _WH = r"(?:who|whom|whose|what|when|where|which|why|how(?:\s+(?:many|much|often|long|far|old|tall|big))?)"
 _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
 _THING = re.compile(r"\b(it|its)\b", re.I)
+_DUMMY = re.compile(
+    r"\bit\s+(?:costs?|takes?|took|needs?|be|is|was)\b.*\bto\s+[a-z]+\s+(?:an?|the|his|her|their|our|its|[A-Z]|\d)", re.I
+)
+"""An "it" that stands for nothing, as in "How long will it take to mend the roof?"."""
 _THINGS = re.compile(r"\b(they|them|their|theirs)\b", re.I)
 _THERE = re.compile(r"\b(there)\b(?!\s+(?:is|are|was|were|any|been)\b)(?<!\bis there)(?<!\bare there)", re.I)
 _POSSESSIVE = frozenset({"his", "her", "hers", "its", "their", "theirs"})
@@ -118,15 +122,18 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     before, answered = "", ""
     told: list[str] = []
     met: list[str] = []  # whom only answers told of
+    people: set[str] = set()  # whom "he" or "she" stood for
     said = " ".join(turn.text for turn in history if turn.role == "user")
     for turn in history:
         if turn.role == "assistant":
             answered = turn.text
         elif _LEAD.sub("", turn.text).strip("?.! ") and not small_talk(turn.text):
-            before, answered = _resolved(turn.text, before, answered, told, met), ""
+            before, answered = _resolved(turn.text, before, answered, told, met, people), ""
+            if _PERSON.search(turn.text):
+                people.update(name for name in names(before) if name not in turn.text)
             asked = _about(before, turn.text, told)
             (met if asked and names(f"so {asked[-1]}") and asked[-1] not in said else told).extend(asked)
-    return _resolved(question, before, answered, told, met) if before else question
+    return _resolved(question, before, answered, told, met, people) if before else question
 
 
 def without_subject(question: str) -> tuple[str, str]:
@@ -150,7 +157,9 @@ def elsewhere(asked: str, found: Sequence[str], plainly: Sequence[str]) -> bool:
     return bool(told) and len(lacking) > 1 and len(wanted - best) <= len(wanted) // 4 and not told <= best
 
 
-def _resolved(question: str, before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> str:
+def _resolved(
+    question: str, before: str, answered: str, told: Sequence[str], met: Sequence[str], people: Set[str]
+) -> str:
     asked = _LEAD.sub("", question.strip()).rstrip("?.! ")
     if not before or not asked:
         return question
@@ -169,12 +178,12 @@ def _resolved(question: str, before: str, answered: str, told: Sequence[str], me
     correction = _MEANT.match(asked)
     if correction and (meant := correction[1]) != asked:
         if _ASKS.match(meant) or _VERB.search(meant):
-            return _with_subject(f"{meant}?", *_subjects(before, answered, told, met))
+            return _with_subject(f"{meant}?", *_subjects(before, answered, told, met, people))
         return _replaced(earlier, meant)
     about = _ABOUT.match(asked)
     if about or _fragment(asked):
         return _replaced(earlier, about[1] if about else asked)
-    return _with_subject(question, *_subjects(before, answered, told, met))
+    return _with_subject(question, *_subjects(before, answered, told, met, people))
 
 
 def _fragment(asked: str) -> bool:
@@ -213,7 +222,7 @@ def _with_subject(question: str, person: str, several: str, thing: str, topic: s
     """Pronouns replaced by what they stand for; a question that names nothing is told its subject at the end."""
     there = _STANDS_BY.sub(r"\2", topic if _NAMELESS.fullmatch(thing) else thing)
     for pattern, subject in ((_PERSON, person), (_THINGS, several), (_THING, thing), (_THERE, there)):
-        match = pattern.search(question)
+        match = None if pattern is _THING and _DUMMY.search(question) else pattern.search(question)
         before, after = (question[: match.start()], question[match.end() :]) if match else ("", "")
         if pattern is _THERE and _NAMELESS.fullmatch(subject) and _NO_PLACE.search(subject):
             continue
@@ -238,7 +247,9 @@ def _owns(text: str, match: re.Match[str]) -> bool:
     return after is not None and (match[1].casefold() != "her" or after[1] not in STOPWORDS)
 
 
-def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str]) -> tuple[str, str, str, str]:
+def _subjects(
+    before: str, answered: str, told: Sequence[str], met: Sequence[str], people: Set[str]
+) -> tuple[str, str, str, str]:
     """What "he", "they" and "it" would stand for, and what a question that has none of them is about.
 
     A person is who answered "who", else the name that came up most; a thing is what was asked about last.
@@ -249,9 +260,9 @@ def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str
     new.sort(key=lambda name: name.startswith("the "))  # "the Greens" are nobody
     titled = [name for name in new if asked & set(words(answer.partition(name)[0])[-1:] + words(name))]
     who = re.match(r"(?:and\s+)?(?:by\s+)?who\b", before, re.I) and not _WHO_IS.match(before.rstrip("?.! "))
-    thing = told[-1] if told else ""
-    people = [name for one in (*told, *met) for name in names(f"so {one}") if not name.startswith("the ")]
-    often = max(people, key=people.count, default="" if thing.startswith("the ") else thing)
+    thing = next((one for one in reversed(told) if one not in people), "")
+    named = [name for one in (*told, *met) for name in names(f"so {one}") if not name.startswith("the ")]
+    often = max(named, key=named.count, default="" if thing.startswith("the ") else thing)
     if who or re.match(r"which\b", before, re.I):
         often = (titled or (new if who else []) or [often])[0]
     elif told and _WHO_IS.match(before.rstrip("?.! ")):
@@ -260,7 +271,7 @@ def _subjects(before: str, answered: str, told: Sequence[str], met: Sequence[str
     counted = _COUNTED.match(before)
     several = (topic if _NAMELESS.fullmatch(thing) else thing) or (f"the {counted[1]}" if counted else "")
     if told and _WHO_IS.match(before.rstrip("?.! ")):  # nobody is "it"
-        thing = told[-2] if told[1:] else ""
+        thing = next((one for one in told[-2::-1] if one not in people), "")
     subject = _SUBJECT.search(before)
     if subject and subject[2] == "the" and _SEVERAL.fullmatch(subject[1]):
         noun, _, last = subject[3].rpartition(" ")

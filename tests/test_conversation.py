@@ -91,6 +91,13 @@ HARBOUR = [
         ([Turn("user", "Who voted for the Pelling library?")], "Where is it?", "Where is the Pelling library?"),
         ([Turn("user", "Where is the Pelling library?")], "Who runs it?", "Who runs the Pelling library?"),
         ([Turn("user", "When did the Titanic sink?")], "Who built it?", "Who built the Titanic?"),
+        (CANAL, "How long does it take to cross the sea?", "How long does it take to cross the sea (the Suez Canal)?"),
+        (BRIDGE, "How long did it take to mend?", "How long did the Weir Bridge take to mend?"),
+        (
+            [Turn("user", "Who is Ada Lund?"), Turn("user", "What did she say?"), Turn("assistant", "Nothing.")],
+            "What did it cost?",
+            "What did it cost (Ada Lund)?",
+        ),
         (CANAL, "How do I bake sourdough bread?", "How do I bake sourdough bread?"),
         ([], "Why?", "Why?"),
         (CANAL, "", ""),

@@ -5,7 +5,7 @@ import { openArticle } from "./source.js";
 import { asMarkdown, asText, linkOf } from "./share.js";
 
 const COMMON = new Set("what when where which whose whom were does have with from that this there they their about into much many long would could should will been".split(" "));
-const SHOWN = 300; // characters of a passage: the article has the rest
+const SHOWN = 500; // characters of a passage: the article has the rest
 
 const NOTES = {
   partial: "The articles answer only a part of this.",
@@ -154,7 +154,7 @@ function quoted(citation) {
 function consulted(answer) {
   const inside = (passage, one) =>
     one.article_id === passage.article_id && one.start_char_index < passage.end_char_index && passage.start_char_index < one.end_char_index;
-  const rest = answer.passages.filter((passage) => !answer.citations.some((one) => inside(passage, one)));
+  const rest = near(answer).filter((passage) => !answer.citations.some((one) => inside(passage, one)));
   if (!rest.length) return null;
   return el("details", { class: "small consulted" }, el("summary", {}, "Also read, not quoted"), el("ul", { class: "quotes" }, ...rest.map((one) => passageOf(one, meant(answer)))));
 }
@@ -213,12 +213,15 @@ const meant = (answer) => (answer.asked ?? answer.question).replace(/ \([^()]*\)
 
 const textOf = ({ title, text }) => `${title} ${text}`;
 
-/** The passages that are shown where nothing is answered: those with words of the question, and half as many as the best. */
-export function nearest(answer) {
+/** The passages that have words of the question, and at least half as many as the one that has most. */
+function near(answer) {
   const words = answer.passages.map((one) => shared(meant(answer), textOf(one)));
   const least = Math.max(1, Math.max(...words) / 2);
-  return answer.passages.filter((_, n) => words[n] >= least).slice(0, 3);
+  return answer.passages.filter((_, n) => words[n] >= least);
 }
+
+/** Those that are shown where nothing is answered. */
+export const nearest = (answer) => near(answer).slice(0, 3);
 
 export function drawDeclined(answer, ask, empty = false) {
   if (empty) {
@@ -226,8 +229,8 @@ export function drawDeclined(answer, ask, empty = false) {
     return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
   }
   const question = meant(answer);
-  const near = nearest(answer);
-  if (answer.passages.length && !near.length) {
+  const shown = nearest(answer);
+  if (answer.passages.length && !shown.length) {
     return el(
       "div",
       {},
@@ -246,9 +249,9 @@ export function drawDeclined(answer, ask, empty = false) {
     el("p", { class: "lead", dir: "auto" }, advice(question, answer.passages.map(textOf))),
     instead.length ? el("p", { class: "lead" }, "What they do answer:") : null,
     instead.length ? el("ul", { class: "chips" }, ...instead) : null,
-    near.length ? el("p", { class: "lead" }, "The nearest passages:") : null,
-    near.length ? el("ul", { class: "quotes" }, ...near.map((one) => passageOf(one, question))) : null,
-    near.length ? actions(answer) : null,
+    shown.length ? el("p", { class: "lead" }, "The nearest passages:") : null,
+    shown.length ? el("ul", { class: "quotes" }, ...shown.map((one) => passageOf(one, question))) : null,
+    shown.length ? actions(answer) : null,
   );
 }
 

@@ -98,11 +98,20 @@ function showKept() {
     const before = turns.slice(0, -1);
     const shown = answer.citations.length ? answer.citations : nearest(answer);
     for (const { article_id: id } of shown) if (!articles.has(id)) articles.set(id, newest(id));
-    Promise.all(shown.map(async (one) => [one, await articles.get(one.article_id)])).then((known) => {
-      const lost = known.filter(([one, now]) => !now?.text.includes(one.cited_text ?? one.text));
-      const told = new Map(lost.map(([one, now]) => [one.article_id, since(one, now)]));
-      if (told.size) body.prepend(el("p", { class: "note" }, ...[...told.values()].flat(), el("button", { class: "second", click: () => ask(answer.question, history(before)) }, "Ask again")));
-    }, () => null);
+    tellChanges(body, shown, articles, () => ask(answer.question, history(before)));
+  }
+}
+
+/** Says so over an answer where an article no longer has what is shown of it; `articles` are promises of them as they are
+ * now, by id. */
+async function tellChanges(body, shown, articles, again) {
+  try {
+    const known = await Promise.all(shown.map(async (one) => [one, await articles.get(one.article_id)]));
+    const lost = known.filter(([one, now]) => !now?.text.includes(one.cited_text ?? one.text));
+    const told = new Map(lost.map(([one, now]) => [one.article_id, since(one, now)]));
+    if (told.size) body.prepend(el("p", { class: "note" }, ...[...told.values()].flat(), el("button", { class: "second", click: again }, "Ask again")));
+  } catch {
+    // the articles cannot be reached: what is shown is still what they said
   }
 }
 
@@ -197,7 +206,9 @@ async function openLink() {
   try {
     const { answer, proved } = await opened(location.hash, heard);
     show(body, answer);
-    body.prepend(el("p", { class: "small" }, "A shared answer. Its quotes were found again just now in the revisions that they are from."));
+    body.prepend(el("p", { class: "small" }, "A shared answer. Its quotes were just looked up in the articles as they were when it was given."));
+    const articles = new Map(answer.citations.map(({ article_id: id }) => [id, newest(id)]));
+    tellChanges(body, answer.citations, articles, () => ask(answer.question, []));
     if (!proved) {
       const words = "This link's words could not be proved, so only what the articles say is shown.";
       body.firstChild.replaceWith(el("p", { class: "note", role: "alert" }, words));

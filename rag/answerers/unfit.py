@@ -19,7 +19,7 @@ _PAID = re.compile(
 _OFTEN = re.compile(r"once|twice|thrice", re.IGNORECASE)
 _OCCASIONS = re.compile(r"\b(?:times|occasions|terms)\b", re.IGNORECASE)
 _SHARE = re.compile(r"(?:[a-z]+ )*[\d.,]+ ?(?:%|per ?cent)", re.IGNORECASE)
-_RATE = re.compile(r"\b(?:in|commission|tax(?:es)?|interest|fees?|rate|share)\b", re.IGNORECASE)
+_RATE = re.compile(rf"\b(?:in (?!\d|(?:{'|'.join(MONTHS)})\b)|commission|tax(?:es)?|interest|fees?|rate|share)\b", re.IGNORECASE)
 _HOUR = re.compile(r"\b(?:what|which) time(?: of (?:the )?day\b|\b(?! of))", re.IGNORECASE)
 _DAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day", re.IGNORECASE)
 _FIGURE_ASKED = re.compile(r"\b(?:what|which) number\b", re.IGNORECASE)
@@ -78,11 +78,11 @@ _EXTENT = (
     ),
     (re.compile(r"\bhow long\b", re.IGNORECASE), frozenset({"time", "length"})),
     (re.compile(r"\bhow old\b", re.IGNORECASE), frozenset({"time"})),
+    (re.compile(r"\bhow (?:big|large)\b.*\b(?:surface|area)\b", re.IGNORECASE), frozenset({"space"})),
     (re.compile(r"\bhow (?:big|large)\b", re.IGNORECASE), frozenset(_UNITS)),
-    (
-        re.compile(r"\bhow (?:far|tall|high|deep|wide)\b", re.IGNORECASE),
-        frozenset({"time", "length", "space"}),
-    ),
+    (re.compile(r"\bhow far\b", re.IGNORECASE), frozenset({"time", "length", "space"})),
+    (re.compile(r"\bhow high\b", re.IGNORECASE), frozenset({"length", "space", "money"})),
+    (re.compile(r"\bhow (?:tall|deep|wide)\b", re.IGNORECASE), frozenset({"length", "space"})),
 )
 """What may be told where the question asks what something costs, or how far it reaches ("two hours away")."""
 _QUANTITY = re.compile(
@@ -92,6 +92,41 @@ _QUANTITY = re.compile(
     |double|triple|each|sole|countless|first|second|entire|whole|only|repeatedly|often|always|never|nobody|nothing|unlimited|infinite\w*)\b""",
     re.IGNORECASE,
 )
+_CLOCK = re.compile(r"\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?", re.IGNORECASE)
+_AGE_ASKED = re.compile(r"\b(?:how old|ages?|aged|young\w*|old\w*|born|when|year)\b", re.IGNORECASE)
+_OLDEST = 130  # years that nobody gets to be
+_HOW_OLD = re.compile(r"\bhow old\b", re.IGNORECASE)
+_FOR = re.compile(
+    r"\b(?:for|over|in|within|during|lasted)(?: (?:about|some|nearly|almost|more than|just|the (?:last|past)))? $",
+    re.IGNORECASE,
+)
+_NAME_ENDS = re.compile(r"[A-ZÀ-Þ][\w'’-]+, $")
+_NAME_ASKED = re.compile(
+    r"^(?:and )?who(?:m|se)?\b|\bnames? of\b|^what (?:is|was|are|were) .*\b(?:called|named?)[? ]*$", re.IGNORECASE
+)
+_FIGURES = re.compile(
+    rf"(?:(?:(?:about|some|nearly|almost|around|over|under|at least) )?(?:{NUMBER.removeprefix('(?x)')})[\s,.]*)+",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LASTING = re.compile(r"\bhow long (?!ago\b|ha(?:s|ve)\b)", re.IGNORECASE)
+_DATE = re.compile(
+    rf"(?:(?:the )?\d{{1,2}}(?:st|nd|rd|th)? )?(?:of )?(?:{'|'.join(MONTHS)})(?: \d{{1,2}}(?:st|nd|rd|th)?)?,?(?: \d{{4}})?"
+    rf"|{_DAY.pattern}(?: \w+)?|(?:1\d|20)\d\d",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(r"\b(?:until|till|since|from|to|before|through|by|between|and) (?:\w+ )?$", re.IGNORECASE)
+_SAID = re.compile(r"\b(?:said|says|told [\w ]{2,25}) (?:late |early )?on $")
+_SAYING = re.compile(
+    r"\b(?:sa(?:y|id)|t(?:ell|old)|announce|report|claim|explain|comment|statement|warn|confirm|sp(?:eak|oke)|admit)",
+    re.IGNORECASE,
+)
+_DAY_ASKED = re.compile(r"^(?:and )?when\b|\b(?:what|which) (?:day|date)\b", re.IGNORECASE)
+_WILL = re.compile(
+    r"^(?:and )?(?:when|(?:on |in )?(?:what|which) (?:day|date|month|year)) (?:will|shall)\b"
+    r"|\bwhen (?:is|are) .*\b(?:due|scheduled|expected|supposed|going) to\b",
+    re.IGNORECASE,
+)
+_WAS = re.compile(r"\b(?:was|were|had) (?:[\w-]+ ){0,3}?(?:in|on|at|since|by|between) (?:the )?$", re.IGNORECASE)
 _ASKS_WHEN = re.compile(r"^(?:and )?when\b", re.IGNORECASE)
 _LAPSE = re.compile(r"(?:[\w-]+ ){0,3}(?:second|minute|hour|day|week|month|year|decade)s?", re.IGNORECASE)
 _APART = re.compile(r" (?:before|after|ahead of)\b", re.IGNORECASE)
@@ -128,7 +163,13 @@ def unfit(question: str, text: str, before: str, after: str) -> bool:
         return True
     if (who := _WHO_IS.search(question)) and (_ADDRESS.fullmatch(text) or _is_owned(before, question[who.end() :])):
         return True
-    return _no_figure(question, text, after) or _other_extent(question, text, after)
+    return (
+        _no_figure(question, text, after)
+        or _other_extent(question, text, after)
+        or _other_time(question, text, before)
+        or _age(question, text, before, after)
+        or bool(_NAME_ASKED.search(question) and _FIGURES.fullmatch(text))
+    )
 
 
 def _no_figure(question: str, text: str, after: str) -> bool:
@@ -151,7 +192,29 @@ def _other_extent(question: str, text: str, after: str) -> bool:
     whole = text + (re.match(r"(?:[ -]\w+){0,2}", after) or [""])[0] if text[-1:].isalnum() else text
     told = {kind for kind, measure in _MEASURED.items() if any(m.start() < len(text) for m in measure.finditer(whole))}
     told |= {"money"} if _PRICE.search(text) else set()
+    told |= {"time"} if _CLOCK.fullmatch(text) else set()
     return bool(told) and (not told & wanted or _CHANGED.match(after) is not None)
+
+
+def _other_time(question: str, text: str, before: str) -> bool:
+    """Whether it is a date where it is asked how long something lasts, and is not one of its ends; when something
+    was that it is asked when it will be; or the day on which somebody said what else happened."""
+    if _LASTING.search(question) and _DATE.fullmatch(text):
+        return _ENDS.search(before) is None
+    if _WILL.search(question) and _WAS.search(before) and _DATE.fullmatch(text):
+        return True
+    reported = _DAY_ASKED.search(question) and _SAID.search(before) and not _SAYING.search(question)
+    return bool(reported and _DAY.match(text))
+
+
+def _age(question: str, text: str, before: str, after: str) -> bool:
+    """Whether it is somebody's age where that is not asked ("Ulf Reiser, 47, the chief"), or no age where it is."""
+    figure = int(text.replace(",", "")) if re.fullmatch(r"\d[\d,]{0,8}", text) else 0
+    if _HOW_OLD.search(question):
+        lasting = _FOR.search(before) and _NAMED_UNIT["time"].search(text) and not after.startswith(" old")
+        return bool(lasting) or (figure > _OLDEST and not re.match(r"[ -]?(?:\w+[ -])?(?:years?|million)", after))
+    beside = _NAME_ENDS.search(before) and after[:1] in (",", ";")
+    return bool(9 < figure < 100 and beside and not _AGE_ASKED.search(question))
 
 
 def _is_owned(before: str, asked: str) -> bool:

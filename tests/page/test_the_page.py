@@ -51,7 +51,7 @@ def says(site: Site, article: Article, *spans: Span, short: str | None = None, s
 
 
 def test_asking_following_a_mark_and_coming_back(opened: Open, site: Site) -> None:
-    put(site, id="other", title="Elsewhere", text="Nothing of it.")
+    put(site, id="other", title="Elsewhere", text="The first bus crossing was late.")
     page = opened()
     assert page.evaluate("document.activeElement.id") == "q"
     ask(page, "When was the first crossing?")
@@ -527,10 +527,11 @@ def test_a_link_to_one_answer_opens_with_its_citations_and_its_revisions(opened:
     other.wait_for_selector(".quotes")
     assert other.inner_text(".question") == "When was the first crossing?"
     assert other.inner_text(".answer").startswith(FACT)
+    other.wait_for_selector("text=no longer says what is quoted here")
     other.click(".cite")
     assert other.text_content("#source mark") == FACT
     assert "has changed since" in other.inner_text("#source")
-    other.click("text=see what changed")
+    other.click("#source >> text=see what changed")
     assert other.inner_text("ins") == "All is new."
     assert FACT in other.locator("del").all_inner_texts()
 
