@@ -84,6 +84,7 @@ _NO_PLACE = re.compile(
 )
 _DONE = re.compile(r"(?:do|does|did|can|could|will|would|shall|should|may|might|must)\b|.*(?:ed|en|wn|nt|lt|ld)$", re.I)
 _ADDED = re.compile(r"\s\(([^()]*)\)\??$")
+_SAID_LENGTH = 500
 _LASTS = 4  # a name is put in until so many later questions were about something else
 _OF_A_PEOPLE = re.compile(
     r"African|American|Asian|Australian|Austrian|Belgian|Brazilian|British|Canadian|Chinese|Danish|Dutch|Egyptian|English"
@@ -140,6 +141,12 @@ def without_subject(question: str) -> tuple[str, str]:
     """A question without the subject that ``standalone`` told it in brackets at its end, and that subject, or ""."""
     added = _ADDED.search(question)
     return (f"{question[: added.start()]}?", added[1]) if added else (question, "")
+
+
+def last_said(history: Sequence[Turn]) -> str:
+    """The last question and its answer in one text, "" where there was none: what is talked about stands in it."""
+    asked = max((n for n, turn in enumerate(history) if turn.role == "user"), default=None)
+    return "" if asked is None else " ".join(turn.text for turn in history[asked:])[:_SAID_LENGTH]
 
 
 def elsewhere(asked: str, found: Sequence[str], plainly: Sequence[str]) -> bool:
@@ -291,7 +298,7 @@ def _about(question: str, written: str, told: Sequence[str]) -> list[str]:
         end = at + len(name)
         if _OF_A_PEOPLE.fullmatch(name) and _HEAD.match(earlier, end):
             continue
-        head = _HEAD.match(earlier, end) if re.fullmatch(r"the \w+", name) else None
+        head = _HEAD.match(earlier, end) if re.fullmatch(r"the \w+(?: \w+)?", name) else None
         verb = _VERB.search(earlier, 0, at) and not re.search(r"\b(?:is|are) $", earlier[:at])
         if head and verb and not _HEAD.match(earlier, head.end()):
             head = None  # "did the Titanic sink"

@@ -12,7 +12,7 @@ import numpy as np
 
 from rag.chunks import Splitter
 from rag.citations import copies, prove
-from rag.conversation import elsewhere, standalone, without_subject
+from rag.conversation import elsewhere, last_said, names, standalone, without_subject
 from rag.errors import LibraryError, NotFound
 from rag.types import (
     Answer,
@@ -39,6 +39,7 @@ from rag.types import (
 
 _BATCH_CHUNKS = 256
 _TRIES = 1000
+_FOCUS = 0.3  # of a score, which is 1 or a little more for the best passage
 
 
 def ingest(
@@ -159,6 +160,10 @@ def ask(
             best = [one for one in others if one.chunk.article_id == others[0].chunk.article_id]
             if elsewhere(asked, _texts(passages), _texts(best)):
                 asked, passages = (question if plain == f"{question.rstrip('?.! ')}?" else plain), others
+        said = last_said(history)
+        if said and not names(question):
+            about = retriever.search(said, 1, now, where)
+            passages = _leaning(retriever.search(asked, 2 * k, now, where), about)[:k]
         retrieved = perf_counter()
         for piece in answerer.answer(asked, passages, history):
             proved = tuple(_prove(citation, now.library) for citation in piece.citations)
@@ -172,6 +177,13 @@ def ask(
                     "total": 1000 * (done - start),
                 }
                 yield replace(piece, question=question, asked=asked, citations=proved, timings=timings)
+
+
+def _leaning(passages: Sequence[Passage], about: Sequence[Passage]) -> list[Passage]:
+    """The passages, those of the article that is talked ``about`` ahead of others that are hardly better."""
+    articles = {passage.chunk.article_id for passage in about}
+    leaning = [replace(one, score=one.score + _FOCUS * (one.chunk.article_id in articles)) for one in passages]
+    return sorted(leaning, key=lambda passage: -passage.score)
 
 
 def _texts(passages: Sequence[Passage]) -> list[str]:

@@ -284,14 +284,16 @@ class ListView:
 
 
 class QueueAnswerer:
-    """Yields what it was given, whatever is asked."""
+    """Yields what it was given, whatever is asked, and keeps the passages that it was shown."""
 
     def __init__(self, *pieces: Delta | Answer) -> None:
         self.pieces = pieces
+        self.passages: Sequence[Passage] = ()
 
     def answer(
         self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()
     ) -> Iterator[Delta | Answer]:
+        self.passages = passages
         yield from self.pieces
 
 

@@ -9,7 +9,7 @@ import pytest
 from rag.citations import cite
 from rag.errors import CitationError
 from rag.flow import ask, ingest, state
-from rag.types import Answer, Article, Delta, Passage, Receipt, Refusal, Span
+from rag.types import Answer, Article, Delta, Passage, Receipt, Refusal, Span, Turn
 from tests.fakes import QueueAnswerer, article
 from tests.test_retrieval import TEXTS, Shelf
 
@@ -148,3 +148,28 @@ def test_what_a_rewrite_made_of_a_question_stays_where_its_subject_is_left_out(t
     *_, answer = ask("And which?", k=2, rewrite=lambda _, __: rewritten, **rooms)  # type: ignore[arg-type]
     assert isinstance(answer, Answer)
     assert answer.asked == "Which ships pay a toll?"
+
+
+@pytest.mark.parametrize(
+    ("question", "asked_before", "first"),
+    [
+        ("which firm does the repairs?", "", "bridge"),
+        ("which firm does the repairs?", "why was the pool closed?", "pool"),
+        ("Which firm repairs the stone Bridge at Norham?", "why was the pool closed?", "bridge"),
+        ("which firm does the repairs of the stone bridge at norham?", "why was the pool closed?", "bridge"),
+    ],
+)
+def test_what_names_nothing_is_looked_for_first_in_the_article_that_is_talked_about(
+    tmp_path: Path, question: str, asked_before: str, first: str
+) -> None:
+    shelf = Shelf(tmp_path, TEXTS)
+    put(
+        shelf,
+        article("bridge", "Which firm does the repairs of the stone bridge at Norham? Lund and Daughters."),
+        article("pool", "The pool was closed as its roof was rotten. A firm from Marn has got the repairs."),
+    )
+    answerer = QueueAnswerer(Answer("", "unanswerable", "", None, (), (), 0.0))
+    rooms = {"retriever": shelf.fused, "library": shelf.library, "index": shelf.index, "answerer": answerer}
+    history = [Turn("user", asked_before), Turn("assistant", "The pool was closed as its roof was rotten.")]
+    list(ask(question, k=3, history=history[: 2 * bool(asked_before)], **rooms))  # type: ignore[arg-type]
+    assert answerer.passages[0].chunk.article_id == first
