@@ -17,7 +17,8 @@ _WH = r"(?:who|whom|whose|what|when|where|which|why|how(?:\s+(?:many|much|often|
 _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
 _THING = re.compile(r"\b(it|its)\b", re.I)
 _DUMMY = re.compile(
-    r"\bit\s+(?:costs?|takes?|took|needs?|be|is|was)\b.*\bto\s+[a-z]+\s+(?:an?|the|his|her|their|our|its|[A-Z]|\d)", re.I
+    r"\bit\s+(?:costs?|takes?|took|needs?|be|is|was)\b.*\bto\s+[a-z]+\s+(?:an?|the|his|her|their|our|its|[A-Z]|\d)",
+    re.I,
 )
 """An "it" that stands for nothing, as in "How long will it take to mend the roof?"."""
 _THINGS = re.compile(r"\b(they|them|their|theirs)\b", re.I)

@@ -13,7 +13,6 @@ from rag.answerers.corrections import asks_for_an_error, repeated
 from rag.answerers.evidence import (
     Asked,
     begins_with_number,
-    counts,
     kind_asked,
     of_form,
     of_words,
@@ -50,7 +49,6 @@ FEATURES = (
     "lacks_name",
     "lacks_place",
     "length",  # log of the span's words
-    "counts",  # 1 where a figure counts the things that are asked for, -1 where it counts others
     "fragment",  # 1 for spans in headings and captions: under 5 words, or no end mark
 )
 _LIMIT = 12.0
@@ -148,7 +146,7 @@ def candidates(
         readings = _read_passages(question, nearest, told, reader)
         for (n, passage), rows, finding in zip(nearest, told, readings, strict=True):
             wrong, start = repeated(passage.chunk.text) if heeded else {}, passage.chunk.span.start
-            for one in _of_passage(question, n, passage, finding, rows, beyond, asked):
+            for one in _of_passage(n, passage, finding, rows, beyond, asked):
                 place = (passage.chunk.article_id, one.span)
                 if any(Span(s.start - start, s.end - start) in wrong for s in one.sentences):
                     continue
@@ -209,7 +207,7 @@ def _read(question: str, texts: Sequence[tuple[str, str]], reader: SpanReader) -
 
 
 def _of_passage(
-    question: str, n: int, passage: Passage, finding: Finding, told: list[list[float]], beyond: float, asked: Asked
+    n: int, passage: Passage, finding: Finding, told: list[list[float]], beyond: float, asked: Asked
 ) -> list[Candidate]:
     text, start = passage.chunk.text, passage.chunk.span.start
     spans = _undated(text)
@@ -231,7 +229,7 @@ def _of_passage(
             *(context, whole, missing, pairs, repeats),
             *(passage.score, max(0.0, beyond - passage.score)),
             *lacks[:4],
-            *(math.log(1 + len(words_in)), counts(question, span.of(text), text[span.end : span.end + 60]), fragment),
+            *(math.log(1 + len(words_in)), fragment),
         ]
         made.append(
             Candidate(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rag.chunks import sentences
 from rag.types import Passage
-from rag.words import STOPWORDS, content_words, sentence_stems, stems, words
+from rag.words import content_words, sentence_stems, stems, words
 
 DECLINED = "No sure answer was found in the articles."
 
@@ -79,18 +79,6 @@ _PRICED = re.compile(
     re.IGNORECASE,
 )
 _NAME_LENGTH, _FORMS = 4, 5  # letters of a name that is looked for, and how many of them: "Brazil" is in "Brazilian"
-_PLURAL = (
-    r"(?:people|persons|men|women|children|staff|crew|troops|(?!(?:was|is|has|as|its|his|this|thus|us|less|across|towards"
-    r"|always|perhaps|besides|minus|plus|yes)\b)[a-z][a-z'’-]+s)\b"
-)
-_HOW_MANY = re.compile(rf"\bhow many (?:[\w'’-]+ ){{0,3}}?({_PLURAL})", re.IGNORECASE)
-_COUNTED = re.compile(
-    rf"(?:[ -](?:hundred|thousand|million|billion|dozen|bn|m|more|other|further|new|extra|additional)\b)*(?: [\w'’-]+){{0,2}}? ({_PLURAL})",
-    re.IGNORECASE,
-)
-_PEOPLE = frozenset(
-    stem for stem in "peopl person men women children staff crew troop worker employe passeng resid patient student soldier visitor member player voter victim inhabit citizen individu immigr refuge offic guest viewer".split()
-)
 _LACKING = ("number", "time", "name", "place", "reason")
 _NAMED = re.compile(r"(?<!^)\b[A-Z]\w+|\b\w*\d\w*")
 
@@ -120,17 +108,6 @@ def begins_with_number(text: str) -> bool:
     """Also after an article: "a third of them"."""
     found = _FIGURE.search(text)
     return found is not None and text[: found.start()].lower() in ("", "a ", "an ", "the ")
-
-
-def counts(question: str, text: str, after: str) -> float:
-    """1 where a figure counts the things that "how many" asks for, -1 where it counts others, 0 where neither is plain."""
-    asked = _HOW_MANY.search(question)
-    figures = list(_FIGURE.finditer(text)) if asked else []
-    found = _COUNTED.match(text[figures[-1].end() :] + after) if figures else None
-    if not asked or not found or STOPWORDS & set(found[0].lower().split()[:-1]):
-        return 0.0
-    wanted, told = stems([asked[1].lower()])[0], stems([found[1].lower()])[0]
-    return 1.0 if wanted == told else 0.0 if wanted in _PEOPLE and told in _PEOPLE else -1.0
 
 
 def unheard(question: str, passages: Sequence[Passage]) -> bool:

@@ -19,6 +19,7 @@ from rag.answerers.evidence import DECLINED, begins_with_number, is_time, kind_a
 from rag.answerers.parts import parts
 from rag.answerers.proposals import proposals
 from rag.answerers.reasons import asks_why, with_reason
+from rag.answerers.sayings import asked_saying, said
 from rag.citations import cite
 from rag.conversation import names, without_subject
 from rag.types import Answer, Citation, Delta, Embedder, Matrix, Passage, Span, SpanReader, Status, Turn
@@ -51,6 +52,10 @@ _UNHEARD = 1.5
 2.0's development set 155 of 6,078 questions have such a name: 1.2 % of those answered rightly, 3.5 % of the others,
 which alone would make it 1.1. It is more as none of them asks of what no article tells at all ("Who is the president of
 Brazil?"), which people do."""
+_HIS = 2.0
+"""Log-odds that confidence gains where it is asked what somebody said of something, and the sentence is his and has a
+word of it: of 21 such answers over invented news 16 were right, of which confidence was .22 in the mean without this
+(n 100, 36 of them not told)."""
 _CHANGE = re.compile(r"\bfrom (?P<old>(?:[a-z]+ )*\d[\d.,]*[^.;,\d]*?) to (?:[a-z]+ )*\d", re.I)
 _FORMER = re.compile(r"^(?!.*\b(?:1\d{3}|20\d{2})\b).*\d.* to (?=.*\d)")
 """Of a value that is told with the one that it was before: that. "1914 to 1918" is a time, and both are its ends."""
@@ -95,13 +100,14 @@ def _lead(found: Sequence[Candidate], odds: Sequence[float], told: Sequence[Cand
     return math.log(share / (1 - share + _CERTAIN))
 
 
-def confidence(row: Matrix, *, unheard: bool = False) -> float:
+def confidence(row: Matrix, *, unheard: bool = False, his: bool = False) -> float:
     """How likely it is that the first candidate answers: what the threshold is held against.
 
-    ``unheard`` says that no passage has a name of the question.
+    ``unheard`` says that no passage has a name of the question, ``his`` that the candidate is a sentence of whom it
+    asks what he said, and about that.
     """
     *weights, intercept = _weights()["confidence"]
-    odds = float(row @ np.array(weights)) + float(intercept) - (_UNHEARD if unheard else 0.0)
+    odds = float(row @ np.array(weights)) + float(intercept) - _UNHEARD * unheard + _HIS * his
     return 1 / (1 + math.exp(-odds))
 
 
@@ -197,7 +203,8 @@ class ReadingAnswerer:
         sides = (right, first) if right else _newest_first((first, *_rivals(question, ranked, passages)), passages)
         row = ranked.row.copy()
         row[_LEAD] = _lead(ranked.found, ranked.odds, sides)  # all of them are told
-        return _Part(ranked, sides, worded(question, sides[0], passages), confidence(row, unheard=strange))
+        sure = confidence(row, unheard=strange, his=_is_his(question, first, passages))
+        return _Part(ranked, sides, worded(question, sides[0], passages), sure)
 
 
 class _Part(NamedTuple):
@@ -209,6 +216,14 @@ class _Part(NamedTuple):
     sides: tuple[Candidate, ...]
     short: str | None
     sure: float
+
+
+def _is_his(question: str, first: Candidate, passages: Sequence[Passage]) -> bool:
+    """Whether a sentence of the candidate tells what he said of whom the question asks it, with a word about that."""
+    saying, chunk = asked_saying(question), passages[first.passage].chunk
+    start, end = (at - chunk.span.start for at in (first.sentences[0].start, first.sentences[-1].end))
+    told = said(saying, chunk.text) if saying else []
+    return any(share > 0 and span.start < end and start < span.end for span, share in told)
 
 
 def _best_first(passages: Sequence[Passage], ranked: Sequence[Ranked]) -> tuple[Passage, ...]:
