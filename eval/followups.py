@@ -1,6 +1,8 @@
 """``python -m eval.followups``: follow-up questions, read alone, as we read them, and as a person rewrote them.
 
-Over eval/sets/followups.jsonl it counts where the passage with the evidence is among the first, and the first four.
+Over eval/sets/followups.jsonl it counts where the passage with the evidence is among the first, and the first four;
+over eval/sets/talks.jsonl, about the invented news beside it, where it is cited first: once as it is, and once with all
+that was asked before in small letters, as many people type, so that no name in it is known for one.
 Over CANARD (``--canard``) and TREC CAsT (``--cast``) it counts the stems of the human rewrite that each has.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -21,10 +24,11 @@ from eval.formats import read_text
 from rag.build import System, build
 from rag.conversation import standalone
 from rag.settings import load_settings
-from rag.types import Turn
+from rag.types import Answer, Turn
 from rag.words import content_words, stems
 
 SET = Path(__file__).parent / "sets" / "followups.jsonl"
+TALKS = SET.with_name("talks.jsonl")
 Way = Callable[[dict[str, Any]], str]
 WAYS: dict[str, Way] = {
     "last turn alone": lambda one: str(one["question"]),
@@ -49,10 +53,40 @@ def main() -> None:
         for name, way in WAYS.items():
             table.add_row(name, *(f"{sum(_found(system, way(one), one, k) for one in asked)}" for k in (1, 4)))
     Console().print(table)
+    _print_talks([json.loads(line) for line in TALKS.read_text(encoding="utf-8").splitlines()], given.articles)
     if given.canard:
         _print_rewriting("CANARD", _canard(json.loads(read_text(given.canard))))
     if given.cast:
         _print_rewriting("CAsT 2019 and 2020", _cast(given.cast))
+
+
+def _print_talks(talks: list[dict[str, Any]], articles: str) -> None:
+    kinds = sorted({one["type"] for one in talks})
+    table = Table("", *kinds, title=f"Cited first, of {len(talks)} talks over news", title_justify="left")
+    ways: dict[str, Callable[[dict[str, Any]], tuple[str, list[Turn]]]] = {
+        "last turn alone": lambda one: (one["question"], []),
+        "ours": lambda one: (one["question"], _turns(one["history"])),
+        "ours, small letters": lambda one: (one["question"], _small(_turns(one["history"]))),
+        "human rewrite": lambda one: (one["rewrite"], []),
+    }
+    with TemporaryDirectory() as home, closing(build(load_settings(home=Path(home), threshold=0.0))) as system:
+        for folder in (str(TALKS.with_name("news")), articles):
+            for _ in system.ingest(system.read(folder)):
+                pass
+        for name, way in ways.items():
+            right = Counter(one["type"] for one in talks if _cited_first(system, *way(one), one))
+            table.add_row(name, *(f"{right[kind]} of {sum(one['type'] == kind for one in talks)}" for kind in kinds))
+    Console().print(table)
+
+
+def _small(turns: Sequence[Turn]) -> list[Turn]:
+    return [Turn(turn.role, turn.text.lower()) if turn.role == "user" else turn for turn in turns]
+
+
+def _cited_first(system: System, question: str, history: Sequence[Turn], one: dict[str, Any]) -> bool:
+    *_, answer = system.ask(question, history=history)
+    first = answer.citations[0].quote if isinstance(answer, Answer) and answer.citations else ""
+    return any(piece["quote"] in first or (first and first in piece["quote"]) for piece in one["evidence"])
 
 
 def _print_rewriting(name: str, turns: list[dict[str, Any]]) -> None:

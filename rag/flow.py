@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,6 +41,9 @@ from rag.types import (
 
 _BATCH_CHUNKS = 256
 _TRIES = 1000
+_NAME = re.compile(r"(?<=[\w,;] )[A-ZÀ-Þ][\w-]{3,}")  # within a sentence
+_WORD = re.compile(r"[\w-]+")
+_NAMES = 3  # that stand most often in what is talked about
 _FOCUS = 0.3  # of a score, which is 1 or a little more for the best passage
 
 
@@ -162,7 +167,7 @@ def ask(
                 asked, passages = (question if plain == f"{question.rstrip('?.! ')}?" else plain), others
         said = last_said(history)
         if said and not names(question):
-            about = retriever.search(said, 1, now, where)
+            about = retriever.search(said, k, now, where)
             passages = _leaning(retriever.search(asked, 2 * k, now, where), about)[:k]
         retrieved = perf_counter()
         for piece in answerer.answer(asked, passages, history):
@@ -180,9 +185,13 @@ def ask(
 
 
 def _leaning(passages: Sequence[Passage], about: Sequence[Passage]) -> list[Passage]:
-    """The passages, those of the article that is talked ``about`` ahead of others that are hardly better."""
-    articles = {passage.chunk.article_id for passage in about}
-    leaning = [replace(one, score=one.score + _FOCUS * (one.chunk.article_id in articles)) for one in passages]
+    """The passages, those of what is talked ``about`` ahead of others that are hardly better: of the article that the
+    best of those is from, and of all that have one of its names, so that none hides what another says against it."""
+    best = [one for one in about if one.chunk.article_id == about[0].chunk.article_id]
+    often = {name for name, _ in Counter(_NAME.findall(" ".join(_texts(best)))).most_common(_NAMES)}
+    told = zip(passages, _texts(passages), strict=True)
+    kin = {one.chunk.article_id for one, text in told if often & set(_WORD.findall(text))}
+    leaning = [replace(one, score=one.score + _FOCUS * (one.chunk.article_id in kin)) for one in passages]
     return sorted(leaning, key=lambda passage: -passage.score)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,26 +151,44 @@ def test_what_a_rewrite_made_of_a_question_stays_where_its_subject_is_left_out(t
     assert answer.asked == "Which ships pay a toll?"
 
 
+BRIDGE = "Which firm does the repairs of the stone bridge at Norham? Lund and Daughters."
+POOL = "The pool in Tillbrook was closed as its roof was rotten. A firm from Marn has got the repairs."
+
+
 @pytest.mark.parametrize(
-    ("question", "asked_before", "first"),
+    ("question", "talked", "first"),
     [
-        ("which firm does the repairs?", "", "bridge"),
-        ("which firm does the repairs?", "why was the pool closed?", "pool"),
-        ("Which firm repairs the stone Bridge at Norham?", "why was the pool closed?", "bridge"),
-        ("which firm does the repairs of the stone bridge at norham?", "why was the pool closed?", "bridge"),
+        ("which firm does the repairs?", False, "bridge"),
+        ("which firm does the repairs?", True, "pool"),
+        ("Which firm repairs the stone Bridge at Norham?", True, "bridge"),
+        ("which firm does the repairs of the stone bridge at norham?", True, "bridge"),
     ],
 )
 def test_what_names_nothing_is_looked_for_first_in_the_article_that_is_talked_about(
-    tmp_path: Path, question: str, asked_before: str, first: str
+    tmp_path: Path, question: str, talked: bool, first: str
 ) -> None:
-    shelf = Shelf(tmp_path, TEXTS)
-    put(
-        shelf,
-        article("bridge", "Which firm does the repairs of the stone bridge at Norham? Lund and Daughters."),
-        article("pool", "The pool was closed as its roof was rotten. A firm from Marn has got the repairs."),
+    passages = found_in_a_talk(tmp_path, question, talked, article("bridge", BRIDGE), article("pool", POOL))
+    assert passages[0].chunk.article_id == first
+
+
+def test_other_articles_about_the_same_stand_where_they_would(tmp_path: Path) -> None:
+    """What contradicts the article that is talked about is not put behind it."""
+    later = article("later", "Which firm does the repairs of the pool in Tillbrook now? Lund and Daughters.")
+    alone, talked = (
+        found_in_a_talk(tmp_path / str(n), "which firm does the repairs?", bool(n), article("pool", POOL), later)
+        for n in range(2)
     )
+    assert [one.chunk.article_id for one in alone[:2]] == [one.chunk.article_id for one in talked[:2]]
+    assert [talked[n].score - alone[n].score for n in range(2)] == [pytest.approx(0.3)] * 2
+
+
+def found_in_a_talk(home: Path, question: str, talked: bool, *articles: Article) -> Sequence[Passage]:
+    """The passages that a question is answered from, by itself or after one about the pool."""
+    home.mkdir(exist_ok=True)
+    shelf = Shelf(home, TEXTS)
+    put(shelf, *articles)
     answerer = QueueAnswerer(Answer("", "unanswerable", "", None, (), (), 0.0))
     rooms = {"retriever": shelf.fused, "library": shelf.library, "index": shelf.index, "answerer": answerer}
-    history = [Turn("user", asked_before), Turn("assistant", "The pool was closed as its roof was rotten.")]
-    list(ask(question, k=3, history=history[: 2 * bool(asked_before)], **rooms))  # type: ignore[arg-type]
-    assert answerer.passages[0].chunk.article_id == first
+    history = [Turn("user", "why was the pool closed?"), Turn("assistant", POOL.split(". ")[0])]
+    list(ask(question, k=3, history=history if talked else (), **rooms))  # type: ignore[arg-type]
+    return answerer.passages

@@ -248,7 +248,7 @@ def test_what_is_kept_lies_most_of_the_way_to_what_was_learnt() -> None:
     before, after = (ship_reader.shipped(MODELS / "reader" / "model.onnx") for _ in range(2))
     with torch.no_grad():
         after.answerable.bias += 1.0
-    kept = distil.between(before, after)
+    kept = distil.between(before, after, 0.7)
     assert float((kept["answerable.bias"] - before.answerable.bias).detach()) == pytest.approx(0.7)
     assert torch.equal(kept["span.weight"], before.span.weight)
 

@@ -32,7 +32,7 @@ from torch.nn import functional
 from rag.training import asker, encoder, lessons, reader, smollm, teacher
 from rag.training.examples import Example
 from rag.training.noise import noisy
-from rag.training.reader import MASK, Reader, titled
+from rag.training.reader import MASK, Reader, between, titled
 from rag.training.ship_reader import shipped
 from rag.training.teacher import MADE_UP, Packed, Texts, Told
 
@@ -98,7 +98,7 @@ def _main(given: argparse.Namespace, pool: Any) -> None:
     learn(model.train(), lesson, tokens=2 * given.tokens, rate=given.rate, seed=given.seed, seconds=left)
     print("reader after:", marks(papers, heard(model.eval(), papers.read, given.tokens)))
     torch.save(model.cpu().state_dict(), given.out / "after.pt")
-    torch.save(between(before, model), given.out / "reader.pt")
+    torch.save(between(before, model, _WAY), given.out / "reader.pt")
     said.unlink()
 
 
@@ -256,12 +256,6 @@ def learn(model: Reader, given: Lesson, *, tokens: int, rate: float, seed: int, 
 
     rounds = teacher.batches(read.lengths, tokens, np.random.default_rng(seed), given.of)
     teacher.steps_of(model.trained(), rounds, rate, loss_of, "learn", seconds)
-
-
-def between(before: Reader, after: Reader) -> dict[str, Any]:
-    """The weights most of the way from the one to the other."""
-    others = after.state_dict()
-    return {name: torch.lerp(weight, others[name], _WAY) for name, weight in before.state_dict().items()}
 
 
 def _sample(path: Path, given: Packed, said: Told, numbers: Any, count: int = 2000) -> None:

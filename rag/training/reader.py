@@ -114,6 +114,12 @@ class Reader(torch.nn.Module):  # type: ignore[misc]
         return [p for p in self.parameters() if p is not frozen]
 
 
+def between(before: Reader, after: Reader, way: float) -> dict[str, Any]:
+    """The weights so much of the way from the one to the other (Wortsman et al., 2022)."""
+    others = after.state_dict()
+    return {name: torch.lerp(weight, others[name], way) for name, weight in before.state_dict().items()}
+
+
 def untrained() -> Reader:
     from transformers import AutoModel
 

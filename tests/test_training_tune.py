@@ -1,0 +1,106 @@
+"""Invented passages that teach the reader: what is in them, and what is learned of them."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.training import answerer
+from rag.training.tune import Asked, examples, invented, words_alone
+from rag.types import Span
+
+FOLDER = Path(__file__).parents[1] / "rag" / "training" / "invented"
+SETS = Path(__file__).parents[1] / "eval" / "sets"
+FILES = sorted(FOLDER.glob("*.jsonl"))
+
+
+def test_what_is_invented_is_marked_where_it_stands() -> None:
+    assert [path.name for path in FILES] == ["encyclopedia.jsonl", "news.jsonl"]
+    for path in FILES:
+        passages = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert len({one["text"] for one in passages}) == len(passages) > 100
+        for one in passages:
+            for asked in one["questions"]:
+                words = asked.get("told", asked.get("near"))
+                assert one["text"].count(words) == 1
+                assert ("answer" in asked) is ("told" in asked) is not ("near" in asked)
+        found = invented(path)
+        assert all(asked.span.of(asked.text) in asked.told.of(asked.text) for asked in found)
+        assert 0.4 < sum(asked.answered for asked in found) / len(found) < 0.7
+
+
+def test_nothing_that_measures_is_among_it() -> None:
+    """Neither a passage nor a question of the sets, nor of what the choice is fitted to."""
+    measured = {
+        line["question"] for name in ("news", "seeds", "talks", "followups") for line in _lines(SETS / f"{name}.jsonl")
+    }
+    articles, asked = answerer.news()
+    measured |= {one.question for one in asked}
+    texts = [
+        path.read_text(encoding="utf-8") for path in (*SETS.glob("news/*.txt"), *SETS.parents[1].glob("seeds/*.md"))
+    ]
+    sentences = {
+        s for text in (*texts, *(a.text for a in articles)) for s in re.split(r"(?<=[.!?])\s", text) if len(s) > 60
+    }
+    for path in FILES:
+        found = invented(path)
+        assert not measured & {one.question for one in found}
+        assert not sentences & {s for one in found for s in re.split(r"(?<=[.!?])\s", one.text)}
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _asked(count: int = 40) -> list[Asked]:
+    """Of every article it is asked who, which it tells, and how old, which it does not."""
+    made = []
+    for n in range(count):
+        text = (
+            f"Ada Lund{n}, the mayor, shut it.\n\nIt rained on the fields and roofs of the town for {n + 3} days. " * 3
+        )
+        at = text.index("Ada")
+        made.append(Asked(f"Who shut number {n}?", f"T{n}", text, Span(at, at + 8), True, Span(at, at + 20)))
+        made.append(Asked(f"How old is number {n}?", f"T{n}", text, Span(at, at + 8), False, Span(at, at + 20)))
+    return made
+
+
+def test_what_a_question_s_words_say_alone_is_learned_of_the_others() -> None:
+    pytest.importorskip("sklearn")
+    asked = _asked()
+    odds = words_alone(asked)
+    assert all((value > 0.5) if one.answered else (value < -0.5) for one, value in zip(asked, odds, strict=True))
+    mixed = [Asked(f"word{n}?", one.title, one.text, one.span, one.answered, one.told) for n, one in enumerate(asked)]
+    assert np.abs(words_alone(mixed)).max() < 0.5  # the own half was never seen
+
+
+def test_examples_have_their_answers_where_they_stand() -> None:
+    pytest.importorskip("sklearn")
+    made = examples(_asked(), random.Random(1))
+    kinds = {(bool(one.answers), odds == 0.0) for one, odds in made}
+    assert kinds == {(True, False), (False, False), (False, True)}  # told, misleading, and asked of another passage
+    for one, _ in made:
+        assert all(span.of(one.passage).startswith("Ada Lund") for span in one.answers)
+
+
+def test_what_the_words_say_alone_stands_beside_the_reader_s_own_odds() -> None:
+    """Where they say all of it there is nothing left to learn; where they say the opposite, the more."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from rag.training import tune
+    from rag.training.reader import Encoded
+    from tests.test_training_reader import _small_model
+
+    torch.manual_seed(0)
+    model = _small_model().eval()
+    one = Encoded([101, 2040, 1029, 102, 8149, 11362, 102], 4, 0, 0, False)
+    silent, said, wrong = (
+        float(tune.loss_of(model, [(one, odds)], np.random.default_rng(0)).detach()) for odds in (0.0, -3.0, 3.0)
+    )
+    assert said < silent < wrong
+    assert said < 0.3 * silent
