@@ -12,7 +12,7 @@ MALLOC := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.mall
 DATA ?= ../shared/data/squad2_dev_half/dev-v2.0.json.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval gate baseline planted e2e-openwebui small-model followups bench bench-reader bench-scale duplicates models fit reader distil ship-reader faults proof
+.PHONY: help run test check eval gate baseline planted e2e-openwebui small-model followups bench bench-reader bench-scale duplicates models fit reader distil tune ship-reader faults proof
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -98,7 +98,10 @@ distil: $(TRAIN) ## teach the reader that ships with a larger model's word: a GP
 	test -f runs/lessons/words.json -a -f runs/lessons/lessons.jsonl.zst || $(BIN)/python -m rag.training.lessons
 	$(BIN)/python -m rag.training.distil
 
-ship-reader: $(TRAIN) ## make rag/models/reader/ of what make reader (or STATE=runs/distil/reader.pt) left: then make fit
+tune: $(TRAIN) ## teach the reader that ships invented passages: twenty minutes on two cores
+	$(BIN)/python -m rag.training.tune
+
+ship-reader: $(TRAIN) ## make rag/models/reader/ of what make reader (or STATE=runs/tune/reader.pt, or distil) left: then make fit
 	$(BIN)/python -m rag.training.ship_reader $(if $(STATE),--state $(STATE))
 
 faults: $(READY) ## 500 kills, 1,000 flipped bits, 10,000 operations side by side: half an hour
