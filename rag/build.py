@@ -264,7 +264,7 @@ class System:
     def suggest(self) -> None:
         """Looks for questions that the latest articles answer, once nothing has changed for a while.
 
-        A service does so all the time.
+        The article that was put in last is asked first, if it answers any. A service does so all the time.
         """
         mark = self.library.mark
         if mark != self._changed[0]:
@@ -276,8 +276,10 @@ class System:
             latest = now.library.articles(limit=_LATEST, latest=True)
             texts = ([Passage(chunk, 0.0) for chunk in now.library.stored(one.id)[0][:_BEGINNING]] for one in latest)
             asked = (one for passages in texts for one in islice(self.answerer.proposed(passages), 1))
-            found = sorted(dict.fromkeys(asked), key=lambda one: (one.startswith("What is"), len(one) > _AT_A_GLANCE))
-            self._suggested = (now.library.mark, tuple(found[:_SUGGESTIONS]))
+            newest, *others = dict.fromkeys(asked) or ("",)
+            others.sort(key=lambda one: (one.startswith("What is"), len(one) > _AT_A_GLANCE))
+            found = tuple(filter(None, (newest, *others)))
+            self._suggested = (now.library.mark, found[:_SUGGESTIONS])
 
     def suggestions(self) -> tuple[str, ...]:
         """What ``suggest`` found; nothing where an article was put in, changed or removed since."""

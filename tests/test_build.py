@@ -22,6 +22,14 @@ def test_questions_are_suggested_that_the_latest_articles_answer(
     assert system.suggestions() == ("When was the Weir Bridge built?",)
     *_, answer = system.ask(system.suggestions()[0])
     assert (answer.status, answer.short) == ("answered", "1887")
-    system.delete("bridge")
+    ways = [("ferry", "2001"), ("tunnel", "1952"), ("tower", "1713")]
+    list(system.ingest([Article(name, "", f"The Aller {name} was built in {year}.") for name, year in ways]))
+    list(system.ingest([Article("lamp", "", "Lamp is a device that stands on the desks of clerks.")]))
+    system.suggest()
+    first, *others = system.suggestions()
+    assert "lamp" in first.casefold()  # put in last, though others are easier to ask
+    assert len(others) == 2
+    for name in ("lamp", "ferry", "tunnel", "tower", "bridge"):
+        system.delete(name)
     assert system.suggestions() == ()
     system.close()
