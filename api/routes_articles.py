@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from api.problems import Fault, of_error, respond
 from api.system import System, TheSystem
-from api.uploads import in_order, received
-from api.wire import JSON, ArticleIn, ArticleOut, ArticlesOut, IsoDate, ResultsOut, RevisionsOut
+from api.uploads import in_order, items, received
+from api.wire import JSON, ArticleIn, ArticleOut, ArticlesOut, IsoDate, ReadOut, ResultsOut, RevisionsOut
 from rag.errors import LibraryError, TooLarge, UsageError
-from rag.types import Article, Every, Is, Published, Receipt, Where
+from rag.types import Article, Every, Is, Published, Receipt, Refusal, Where
 from rag.wire import article_out, receipt_out
 
 router = APIRouter(prefix="/api/articles", tags=["articles"])
@@ -72,6 +72,32 @@ def _take_in(request: Request, system: System, sent: object) -> Response:
     status = 413 if refused and all(one.code == TooLarge.code for one in refused) else 422
     detail = refused[0].reason if refused and refused[0].reason else "expected an article; found none in what was sent"
     return respond(request, Fault(status, "nothing_taken_in", detail, {"results": results}))
+
+
+@router.post(
+    "/read", operation_id="read_articles", summary="Read, not store", response_model=ReadOut, openapi_extra=_BODY
+)
+async def read_articles(
+    request: Request,
+    system: TheSystem,
+    name: Annotated[str | None, Query(max_length=1000, description="What to call a body that is one file.")] = None,
+) -> Response:
+    """What is sent, as `POST /api/articles` would take it in; nothing is stored."""
+    sent = await received(request)
+    return await run_in_threadpool(_read, system, sent)
+
+
+def _read(system: System, sent: object) -> Response:
+    found = list(items(system, sent))
+    refused = [
+        Receipt(one.source, "refused", reason=one.reason, code=one.code) for one in found if isinstance(one, Refusal)
+    ]
+    return JSON(
+        {
+            "articles": [article_out(one) for one in found if isinstance(one, Article)],
+            "refused": [receipt_out(one) for one in refused],
+        }
+    )
 
 
 @router.get("", operation_id="list_articles", summary="List articles", response_model=ArticlesOut)

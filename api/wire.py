@@ -358,3 +358,10 @@ class ResultsOut(_Out):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.RESULTS]})
 
     results: list[ReceiptOut]
+
+
+class ReadOut(_Out):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"articles": [examples.ARTICLE], "refused": []}]})
+
+    articles: list[ArticleOut]
+    refused: list[ReceiptOut]

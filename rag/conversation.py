@@ -45,6 +45,12 @@ _KIND = r"(?:what|which)\s+(?:year|month|date|day|century|time|country|city|town
 _AUXILIARY = r"(?:is|are|was|were|be|been|has|have|had|do|does|did|can|could|will|would|shall|should|may|might|must)"
 _BEFORE = r"(?:(?:since|until|from|to|by|for|with|in|on|at)\s+)?"
 _BARE = re.compile(rf"^{_BEFORE}(?:{_KIND}|{_WH})(?:\s+(?:exactly|not|else|so|then|there))?$", re.I)
+_THAT = re.compile(
+    rf"^({_BEFORE}(?:when|where|why|how))\s+(?:(?:is|was)\s+(?:that|this)"
+    r"|(?:do|does|did)\s+(?:(?:all\s+)?that|this|it)\s+(?:happen|occur|take\s+place|come\s+about))$",
+    re.I,
+)
+"""What is asked of all that was asked before, as in "And when was that?"."""
 _WHY = re.compile(
     r"^why\s+(?:did|does|do|would|has|have)\s+(?:he|she|they|it)\s+(?:do|done)\s+(?:that|this|so|it)$", re.I
 )
@@ -91,6 +97,10 @@ _OF_A_PEOPLE = re.compile(
     r"African|American|Asian|Australian|Austrian|Belgian|Brazilian|British|Canadian|Chinese|Danish|Dutch|Egyptian|English"
     r"|European|Finnish|French|German|Greek|Hungarian|Indian|Irish|Israeli|Italian|Japanese|Korean|Mexican|Norwegian"
     r"|Polish|Portuguese|Roman|Russian|Scottish|Spanish|Swedish|Swiss|Turkish|Ukrainian|Welsh"
+)
+_BODY = re.compile(  # what may be "they": the councils, the crew
+    r".*(?:s|army|band|bank|board|club|committee|company|council|court|couple|crew|family|firm|government|group|ministry"
+    r"|parliament|party|people|police|school|team|trust|union)$"
 )
 _HEAD = re.compile(rf"\s{_PLAIN}")  # "the Norham bridge" in "does the Norham bridge open"
 _INTERJECTIONS = frozenset("oh interesting wow great yes no ok okay sure right really".split())
@@ -174,8 +184,7 @@ def _resolved(
     earlier = before.rstrip("?.! ")
     if _SAID.match(asked):
         return f"Who said that {_sentence(answered)}?" if answered else f"Who said {earlier}?"
-    if _WHY.match(asked):
-        asked = "why"
+    asked = _bare(asked)
     if _BARE.match(asked):
         if asked.casefold() == "why" and (doer := _DOER.match(earlier)):
             someone, did, _ = _sentence(answered).partition(f" {doer['did'].split()[0]} ")
@@ -192,6 +201,14 @@ def _resolved(
     if about or _fragment(asked):
         return _replaced(earlier, about[1] if about else asked)
     return _with_subject(question, *_subjects(before, answered, told, met, people))
+
+
+def _bare(asked: str) -> str:
+    """A question without what in it means all of the one before: "when was that" → "when"."""
+    if _WHY.match(asked):
+        return "why"
+    that = _THAT.match(asked)
+    return that[1] if that else asked
 
 
 def _fragment(asked: str) -> bool:
@@ -232,6 +249,11 @@ def _with_subject(question: str, person: str, several: str, thing: str, topic: s
     for pattern, subject in ((_PERSON, person), (_THINGS, several), (_THING, thing), (_THERE, there)):
         match = None if pattern is _THING and _DUMMY.search(question) else pattern.search(question)
         before, after = (question[: match.start()], question[match.end() :]) if match else ("", "")
+        stands = _STANDS_BY.fullmatch(subject) if pattern is _THINGS else None
+        if stands and not _BODY.fullmatch(
+            stands[1]
+        ):  # "Why did they shut it?" after "the library in Norham": whoever did
+            continue
         if pattern is _THERE and _NAMELESS.fullmatch(subject) and _NO_PLACE.search(subject):
             continue
         if match and subject and (not names(before) or _TOLD.search(before)):

@@ -31,6 +31,9 @@ HARBOUR = [
         (CANAL, "Who built it?", "Who built the Suez Canal?"),
         (CANAL, "What are its locks like?", "What are the Suez Canal's locks like?"),
         (CANAL, "why?", "why was the Suez Canal opened?"),
+        (CANAL, "And why was that?", "why was the Suez Canal opened?"),
+        (CANAL, "Where did that happen?", "Where was the Suez Canal opened?"),
+        (CANAL, "where is it?", "where is the Suez Canal?"),
         (CANAL, "And the Panama Canal?", "When was the Panama Canal opened?"),
         (CANAL, "No, I meant the Panama Canal.", "When was the Panama Canal opened?"),
         (CANAL, "Actually, when did Krakatoa erupt?", "when did Krakatoa erupt?"),
@@ -160,6 +163,9 @@ def test_the_follow_ups_of_the_set_name_their_subject() -> None:
             "When was extreme vetting planned?",
         ),
         (["Since when is the bridge open?", "Who built it?"], "Who built the bridge?"),
+        (["Where is the library in Norham?", "Why did they shut it?"], "they shut the library in Norham?"),
+        (["Where is the library in Norham?", "Why did they shut down?"], "Why did they shut down (Norham)?"),
+        (["What did the council of Norham say?", "Why did they shut it?"], "Why did the council of Norham shut it?"),
     ],
 )
 def test_it_is_the_noun_that_was_asked_about(asked: list[str], expected: str) -> None:

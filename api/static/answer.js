@@ -65,13 +65,14 @@ export function drawAnswer(answer) {
   const note = NOTES[answer.status];
   const { unsure, likely } = sureness(answer);
   const size = unsure ? "short unsure" : likely ? "short" : "short perhaps";
+  const small = /^\p{Ll}+(?![\p{L}\p{N}])/u.test(answer.short ?? ""); // "damp", not "iPhone": it is shown with a capital
   return el(
     "div",
     {},
     note ? el("p", { class: "note" }, note) : null,
     readAs(answer),
     unsure && !conflict ? warning(answer) : null,
-    alone ? null : el("p", { class: size, dir: "auto" }, answer.short, dated(answer)),
+    alone ? null : el("p", { class: small ? `${size} small-letter` : size, dir: "auto" }, answer.short, dated(answer)),
     text,
     unsure || conflict ? null : meta(answer),
     el("h3", {}, "Quoted"),

@@ -2,6 +2,7 @@
 import { articleUrl, call, changesUrl, day, el, pageUrl } from "./dom.js";
 import { anew } from "./kept.js";
 
+const ALONE = 4_000_000; // bytes; a larger file is no single article
 const OUTCOMES = { added: "added", updated: "updated: a new revision", unchanged: "was there already", refused: "refused" };
 const list = document.getElementById("list");
 const add = document.getElementById("add");
@@ -57,15 +58,49 @@ async function changed({ id, revision }) {
 async function put(name, options) {
   try {
     const { results } = await (await call("/api/articles", { method: "POST", ...options })).json();
-    const alone = results.length === 1 && results[0].outcome === "added" && options.body instanceof FormData;
-    const taken = alone ? await joined(name, results[0].id).catch(() => null) : null; // where it failed both stay
-    if (taken !== null) return taken;
     for (const one of results) tell(results.length > 1 ? one.source : name, one.outcome, one.reason ?? "", one);
     return results.filter((one) => one.outcome !== "refused").length;
   } catch (error) {
     if (error.results?.length > 1) for (const one of error.results) tell(one.source, one.outcome, one.reason ?? "");
     else tell(name, "refused", error.message);
     return 0;
+  }
+}
+
+/** A file as a new revision of the article that is being changed, or has its title, where that is meant; else as it is: how many articles were taken in. */
+async function putFile(file) {
+  const sent = () => {
+    const body = new FormData();
+    body.append("file", file, file.name);
+    return { method: "POST", body };
+  };
+  const made = file.size > ALONE ? null : await readAlone(sent());
+  const same = revised ?? (made?.title ? await titled(made.title, made.id).catch(() => null) : null);
+  const old = revised ?? (same && (await choose(`There is an article “${made.title}” already.`, same, [
+    ["Make this its new revision", same],
+    ["Keep both articles", null],
+    ["Cancel", undefined],
+  ])));
+  if (old === undefined) {
+    tell(file.name, "not added");
+    return 0;
+  }
+  if (!old || !made) return put(file.name, sent());
+  const { url, published_at, publisher, language, title: name, text: words, metadata } = made;
+  const given = Object.fromEntries(Object.entries({ url, published_at, publisher, language }).filter(([, value]) => value));
+  const article = { ...keptOf(await (await call(articleUrl(old.id))).json()), ...given, title: name, text: words, metadata };
+  const taken = await put(file.name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
+  if (taken && revised) emptied();
+  return taken;
+}
+
+/** The article that is all of a file, before it is put in; null where it holds several, or none. */
+async function readAlone(sent) {
+  try {
+    const { articles, refused } = await (await call("/api/articles/read", sent)).json();
+    return articles.length === 1 && !refused.length ? articles[0] : null;
+  } catch {
+    return null; // putting it in will say why
   }
 }
 
@@ -76,9 +111,7 @@ async function putFiles(files) {
   bar.value = 0;
   let taken = 0;
   for (const file of files) {
-    const body = new FormData();
-    body.append("file", file, file.name);
-    taken += await put(file.name, { body });
+    taken += await putFile(file);
     bar.value += 1;
   }
   bar.hidden = true;
@@ -224,30 +257,6 @@ async function namesake(name) {
     ["Cancel", undefined],
   ]);
   return answer && (await call(articleUrl(answer.id))).json();
-}
-
-/** A file just put in, made a new revision of the article that has its title, or taken out again, where that is meant: how many were taken, null where it stays. */
-async function joined(name, id) {
-  const made = await (await call(articleUrl(id))).json();
-  const same = revised ?? (made.title ? await titled(made.title, id) : null);
-  const old = revised ?? (same && (await choose(`There was an article “${made.title}” already.`, same, [
-    ["Make this its new revision", same],
-    ["Keep both articles", null],
-    ["Cancel", undefined],
-  ])));
-  if (old === undefined) {
-    await call(articleUrl(id), { method: "DELETE" });
-    tell(name, "not added");
-    return 0;
-  }
-  if (!old) return null;
-  const { url, published_at, publisher, language, title, text, metadata } = made;
-  const given = Object.fromEntries(Object.entries({ url, published_at, publisher, language }).filter(([, value]) => value));
-  const article = { ...keptOf(await (await call(articleUrl(old.id))).json()), ...given, title, text, metadata };
-  if (!(await put(name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) }))) return null;
-  if (id !== old.id) await call(articleUrl(id), { method: "DELETE" });
-  if (revised) emptied();
-  return 1;
 }
 
 /** Which of the ways to go on beside an article that is there already; undefined for none. */

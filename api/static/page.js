@@ -206,7 +206,7 @@ async function openLink() {
   try {
     const { answer, proved } = await opened(location.hash, heard);
     show(body, answer);
-    body.prepend(el("p", { class: "small" }, "A shared answer. Its quotes were just looked up in the articles as they were when it was given."));
+    body.prepend(el("p", { class: "small" }, "A shared answer. Each quote was checked just now: it stands in the article as it was then."));
     const articles = new Map(answer.citations.map(({ article_id: id }) => [id, newest(id)]));
     tellChanges(body, answer.citations, articles, () => ask(answer.question, []));
     if (!proved) {

@@ -86,8 +86,6 @@ function draw(article, revisions, head, close, start, end) {
     el("a", { href: pageUrl(id, revision, start, end) }, "Open on its own page"),
     source ? " · " : null,
     source ? el("a", { href: source, rel: "noopener noreferrer" }, "source") : null,
-    " · ",
-    el("a", { href: `/articles?remove=${encodeURIComponent(id)}` }, "Remove it"),
   );
   panel.replaceChildren(
     el("div", { class: "top" }, head, close),

@@ -223,7 +223,7 @@ def test_the_schema_is_complete(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     operations = [(path, one) for path, item in schema["paths"].items() for one in item.values()]
     assert {path for path, _ in operations} == {
-        "/api/ask", "/api/search", "/api/articles", "/api/articles/{article_id}",
+        "/api/ask", "/api/search", "/api/articles", "/api/articles/read", "/api/articles/{article_id}",
         "/api/revisions/{article_id}", "/v1/models", "/v1/models/{model}",
         "/v1/chat/completions", "/v1/responses", "/openwebui/v1/chat/completions",
         "/api/verify", "/healthz", "/readyz", "/version",

@@ -83,6 +83,18 @@ def test_a_body_is_called_what_the_client_says(client: TestClient) -> None:
     assert response.json()["results"][0]["source"] == "minutes.txt"
 
 
+def test_what_is_read_is_as_it_would_be_stored_and_is_not(client: TestClient, system: FakeSystem) -> None:
+    before = list(system.library.held)
+    files = [("file", ("a.md", b"# A mill\n\nIt burned in 1901.")), ("file", ("b.txt", b""))]
+    read = client.post("/api/articles/read", files=files).json()
+    assert [(one["title"], one["text"]) for one in read["articles"]] == [("A mill", "# A mill\n\nIt burned in 1901.")]
+    assert [(one["source"], one["outcome"]) for one in read["refused"]] == [("b.txt", "refused")]
+    assert list(system.library.held) == before
+    (stored, _) = client.post("/api/articles", files=files).json()["results"]
+    assert (stored["id"], stored["revision"]) == (read["articles"][0]["id"], read["articles"][0]["revision"])
+    assert client.post("/api/articles/read", json="text").json()["code"] == "unreadable"
+
+
 @pytest.mark.parametrize("sent", [{"text": ""}, [{"text": ""}, None], {"txt": "a"}, {"text": 4}, [[]]])
 def test_where_all_is_refused_it_is_an_error_with_results(client: TestClient, sent: object) -> None:
     response = client.post("/api/articles", json=sent)

@@ -87,6 +87,10 @@ def test_the_short_answer_stands_out(opened: Open, site: Site) -> None:
     size = "e => parseFloat(getComputedStyle(e).fontSize)"
     assert page.eval_on_selector(".short", size) > 1.4 * page.eval_on_selector(".answer", size)
     assert "Likely right" in page.inner_text(".sure summary")
+    for short, seen in (("first crossing", "First crossing"), ("iPhone", "iPhone")):
+        says(site, site.system.library.article("ferry"), Span(0, 53), short=short)
+        ask(page, "What?")
+        assert page.locator(".short").last.inner_text() == seen
 
 
 def test_a_follow_up_goes_with_what_was_said(opened: Open, site: Site) -> None:
@@ -744,6 +748,7 @@ def test_a_file_of_the_same_title_is_not_added_where_one_cancels(opened: Open, s
         page.set_input_files("#files", str(file))
         page.wait_for_selector("dialog")
         assert "The Marn Messenger · 2019-05-04" in page.inner_text("dialog")
+        assert list(site.system.library.held) == ["ferry"]  # whoever leaves the page now has added nothing
         cancel()
         expect(page.locator(".outcomes li")).to_have_text("ferry.md: not added")
         assert list(site.system.library.held) == ["ferry"]
@@ -759,9 +764,7 @@ def test_an_article_is_removed_from_where_it_is_read(opened: Open, site: Site) -
     assert page.inner_text("dialog .small") == "The Marn Messenger · 2019-05-04"
     page.keyboard.press("Escape")
     page.wait_for_url("**/articles/ferry@*")
-    page.click("text=Back to the conversation")
-    page.click(".cite")
-    page.click("#source >> text=Remove it")
+    page.click("text=Remove it")
     page.click("dialog >> text=Remove it")
     page.wait_for_selector(".outcomes >> text=removed")
     assert not site.system.library.held
