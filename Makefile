@@ -98,8 +98,8 @@ distil: $(TRAIN) ## teach the reader that ships with a larger model's word: a GP
 	test -f runs/lessons/words.json -a -f runs/lessons/lessons.jsonl.zst || $(BIN)/python -m rag.training.lessons
 	$(BIN)/python -m rag.training.distil
 
-tune: $(TRAIN) ## teach the reader that ships invented passages: twenty minutes on two cores
-	$(BIN)/python -m rag.training.tune
+tune: $(TRAIN) ## teach the reader that ships invented passages: half an hour on two cores, resumable
+	ONEDNN_PRIMITIVE_CACHE_CAPACITY=20000 GLIBC_TUNABLES=$(MALLOC) $(BIN)/python -m rag.training.tune
 
 ship-reader: $(TRAIN) ## make rag/models/reader/ of what make reader (or STATE=runs/tune/reader.pt, or distil) left: then make fit
 	$(BIN)/python -m rag.training.ship_reader $(if $(STATE),--state $(STATE))

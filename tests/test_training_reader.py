@@ -334,7 +334,8 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="lookalikes need scikit-learn")
     for out, stops in (("whole", [60]), ("parts", [23, 60])):
         for stop in stops:
-            reader.train([_source()], _small_model(), tmp_path / out, steps=60, stop=stop, rate=1e-3, seed=3, every=10)
+            examples = reader.Epochs([_source()], seed=3).examples
+            reader.train(examples, _small_model(), tmp_path / out, steps=60, stop=stop, rate=1e-3, seed=3, every=10)
     whole, parts = (_losses(tmp_path / name / "log.jsonl") for name in ("whole", "parts"))
     assert [step for step, *_ in whole] == [20, 40, 60]
     assert parts == whole

@@ -94,9 +94,9 @@ export function pieces(answer) {
 
 /** What a confidence is told as: the least of each, and how often such answers were right when it was measured. */
 const SURENESS = [
-  [0.7, "Likely right", "about 4 in 5 such answers are", "In our tests, answers marked like this were right about 4 times in 5."],
-  [0.4, "Perhaps right", "about half of such answers are", "In our tests, answers marked like this were right about half of the time. Read the quote."],
-  [0, "Unsure", "about 1 in 5 such answers is right", "In our tests, answers marked like this were wrong about 4 times in 5. Read the quote."],
+  [0.7, "Likely right", "at least 4 in 5 such answers are", "In our tests, answers marked like this were right 4 times in 5 where the questions were made to mislead, and nearly always on plain news."],
+  [0.4, "Perhaps right", "at least 3 in 5 such answers are", "In our tests, answers marked like this were right 3 times in 5 where the questions were made to mislead, and 4 times in 5 on plain news. Read the quote."],
+  [0, "Unsure", "half of such answers, or fewer, are right", "In our tests, answers marked like this were right half of the time on plain news, and once in 5 where the questions were made to mislead. Read the quote."],
 ];
 
 /** How sure an answer is, in words and with its share of right ones; `unsure` is one that is more often wrong than right,

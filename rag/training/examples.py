@@ -31,6 +31,7 @@ class Example:
 
     ``near`` is where the answer to the question that this one was made from stood. ``holds`` says of passages
     without marked answers whether they tell; a statement in the question's place asks whether the passage says so.
+    ``alone`` is what the question's words say by themselves, in log-odds of an answer: see ``tune``.
     """
 
     question: str
@@ -40,6 +41,7 @@ class Example:
     holds: bool | None = None
     title: str = ""
     near: Span | None = None
+    alone: float = 0.0
 
 
 @dataclass(frozen=True)

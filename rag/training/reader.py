@@ -138,13 +138,18 @@ def tokenizer() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One example in word pieces; ``start`` and ``end`` (inclusive) are 0 for no answer, -1 where it is not marked."""
+    """One example in word pieces; ``start`` and ``end`` (inclusive) are 0 for no answer, -1 where it is not marked.
+
+    ``alone`` is the example's; ``replayed`` are those whose answers the reader is not to change.
+    """
 
     ids: Any  # a list, or an array, of int
     question: int
     start: int
     end: int
     answered: bool
+    alone: float = 0.0
+    replayed: bool = False
 
 
 class Epochs:
@@ -261,12 +266,15 @@ def encoded(example: Example, pieces: Any, rng: random.Random) -> Encoded | None
             return None
         start, end = inside[0], inside[-1]
     ids = pieces.ids if len(pieces.ids) <= WINDOW else [*pieces.ids[: WINDOW - 1], pieces.ids[-1]]
-    return Encoded(ids, question, start, end, bool(example.answers or example.holds))
+    answered = bool(example.answers or example.holds)
+    return Encoded(ids, question, start, end, answered, example.alone, example.kind == "replayed")
 
 
 def batches(examples: list[Encoded], rng: random.Random) -> list[list[Encoded]]:
-    """Batches of about as many word pieces each, of examples of one length."""
-    made = alike(examples, lambda one: len(one.ids), BATCH_TOKENS)
+    """Batches of about as many word pieces each, of examples of one length, what is replayed by itself."""
+    made = []
+    for replayed in (False, True):
+        made += alike([e for e in examples if e.replayed is replayed], lambda one: len(one.ids), BATCH_TOKENS)
     rng.shuffle(made)
     return made
 
@@ -301,17 +309,25 @@ def tensors(batch: list[Encoded], masked: np.random.Generator) -> tuple[Any, Any
 def loss_of(
     model: Reader, batch: list[Encoded], device: str, kind: Any, masked: np.random.Generator
 ) -> tuple[Any, Any]:
-    """The mean loss of the spans (start and end), and of whether there is an answer."""
+    """The mean loss of the spans (start and end), and of whether there is an answer.
+
+    The reader's odds of silence stand beside what the words of the question alone say.
+    """
     ids, types, allowed = (values.to(device) for values in tensors(batch, masked))
+    alone = torch.tensor([one.alone for one in batch], device=device)
     spans, answerable = model.heads(states(model.bert, ids, types, kind))
     spans = spans.masked_fill(~allowed.unsqueeze(-1), -1e4)
+    spans = torch.cat([spans[:, :1] - alone[:, None, None], spans[:, 1:]], 1)  # the first place says: not here
     starts = torch.tensor([one.start for one in batch], device=device)
     ends = torch.tensor([one.end for one in batch], device=device)
     marked = (starts >= 0).sum().clamp(min=1)
     entropy = functools.partial(torch.nn.functional.cross_entropy, ignore_index=-1, reduction="sum")
     span = (entropy(spans[..., 0], starts) + entropy(spans[..., 1], ends)) / 2 / marked
     answered = torch.tensor([float(one.answered) for one in batch], device=device)
-    return span, torch.nn.functional.binary_cross_entropy_with_logits(answerable, answered)
+    return span, torch.nn.functional.binary_cross_entropy_with_logits(answerable + alone, answered)
+
+
+Loss = Callable[[Reader, list[Encoded], str, Any, np.random.Generator], tuple[Any, Any]]
 
 
 def main() -> None:
@@ -325,8 +341,9 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(given.seed)  # the heads start at random
     stop = given.stop or given.steps
+    epochs = Epochs(parted(load(given.data), held=False), given.seed)
     train(
-        parted(load(given.data), held=False),
+        epochs.examples,
         untrained(),
         given.out,
         steps=given.steps,
@@ -343,9 +360,21 @@ def rate_at(step: int, steps: int, highest: float) -> float:
 
 
 def train(
-    sources: list[Source], model: Reader, out: Path, *, steps: int, stop: int, rate: float, seed: int, every: int = 250
+    examples: Callable[[int], list[Example]],
+    model: Reader,
+    out: Path,
+    *,
+    steps: int,
+    stop: int,
+    rate: float,
+    seed: int,
+    every: int = 250,
+    loss_of: Loss = loss_of,
 ) -> None:
-    """Trains ``model``, or what the checkpoint in ``out`` holds, to ``stop``; saves ``every`` so many steps."""
+    """Trains ``model``, or what the checkpoint in ``out`` holds, to ``stop``; saves ``every`` so many steps.
+
+    ``examples`` makes those of an epoch.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -372,11 +401,10 @@ def train(
     average = [w.clone() for w in weights]
     if state and "average" in state:
         torch._foreach_copy_(average, state["average"])
-    epochs = Epochs(sources, seed)
     began, seen = time.monotonic(), 0
     while step < stop:
         rng = random.Random(f"{seed}:{epoch}:batches")
-        rounds = batches(encode(epochs.examples(epoch), rng), rng)
+        rounds = batches(encode(examples(epoch), rng), rng)
         for batch in rounds[done:]:
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(step, steps, rate)
