@@ -87,7 +87,7 @@ def home_page(articles: int, some: Sequence[Article], questions: Sequence[str], 
     more = [
         el("h2", "The latest articles"),
         el("ul", *(el("li", _title(article), *_dated(article)) for article in named), class_="plain"),
-        el("p", el("a", "All articles, and a place to put in your own", href="/articles"), class_="small"),
+        el("p", el("a", "All articles, and a place to add your own", href="/articles"), class_="small"),
     ]
     return page(
         "Quotewell",
@@ -96,7 +96,7 @@ def home_page(articles: int, some: Sequence[Article], questions: Sequence[str], 
             el("h1", "Ask your articles, and be shown the proof"),
             el(
                 "p",
-                f"{count} to ask. Every answer is in the articles' own words, and shows where they stand.",
+                f"{count} to ask. Every answer comes with the sentence that says so, marked in its article.",
                 class_="lead",
             ),
             *([el("p", "For example:", class_="lead"), el("ul", *chips, class_="chips")] if chips else []),
@@ -147,7 +147,7 @@ def articles_page(
     ``publishers`` are offered to choose from.
     """
     fields = (
-        ("words", "Words", "search"),
+        ("words", "Search", "search"),
         ("from", "From", "date"),
         ("to", "To", "date"),
         ("publisher", "Publisher", ""),
@@ -271,14 +271,17 @@ def _history(article: Article, revisions: Sequence[Article]) -> list[str]:
         return []
     rows = []
     for n, one in enumerate(revisions):
-        day = f" of {one.published_at[:10]}" if one.published_at else ""
-        name = f"Revision {len(revisions) - n}{day}" + (", the current one" if n == 0 else "")
+        name = f"Revision {len(revisions) - n}{_day_of(one)}" + (", the current one" if n == 0 else "")
         here = one.revision == article.revision
         place = el("strong", name) if here else el("a", name, href=_article_link(one.id, one.revision))
         before = revisions[n + 1] if n + 1 < len(revisions) else None
         change = f"{_article_link(one.id, one.revision)}?since={before.revision[:12]}" if before else ""
         rows.append(el("li", place, *([" · ", el("a", "what changed", href=change)] if change else [])))
     return [el("h2", "Revisions"), el("ul", *rows, class_="plain")]
+
+
+def _day_of(article: Article) -> str:
+    return f" of {article.published_at[:10]}" if article.published_at else ""
 
 
 def changes_page(old: Article, new: Article) -> Markup:
@@ -293,8 +296,8 @@ def changes_page(old: Article, new: Article) -> Markup:
             parts.append(_folded(mine[a:b]))
         else:
             parts.append(el("p", *_changed(mine[a:b], theirs[c:d]), dir="auto"))
-    here = el("a", "the later one", href=_article_link(new.id, new.revision))
-    before = el("a", "the earlier revision", href=_article_link(old.id, old.revision))
+    here = el("a", f"the later one{_day_of(new)}", href=_article_link(new.id, new.revision))
+    before = el("a", f"the earlier revision{_day_of(old)}", href=_article_link(old.id, old.revision))
     return page(
         f"What changed in {new.title} · Quotewell",
         el(
@@ -328,7 +331,9 @@ def _by_word(compared: SequenceMatcher[str], old: Sequence[str], new: Sequence[s
         if kind == "equal":
             yield "".join(new[c:d])
         else:
-            yield from (el(tag, "".join(some)) for tag, some in (("del", old[a:b]), ("ins", new[c:d])) if some)
+            for tag, some in (("del", "".join(old[a:b])), ("ins", "".join(new[c:d]))):
+                if some:  # the space after it is neither gone nor new
+                    yield from (el(tag, some.rstrip()), some[len(some.rstrip()) :])
 
 
 def _pieces(text: str) -> list[str]:

@@ -116,6 +116,11 @@ _HELP = re.compile(
 
 
 _COUNTED = re.compile(rf"^(?:and )?how many ((?:[a-z-]+ )??[a-z]+) {_AUXILIARY}\b", re.I)
+_COUNTED_DOERS = re.compile(
+    rf"^(?i:(?:and\s+)?how many) ((?:[a-z-]+ )??[a-z]+) (?:(were|are|have|had)\s+(?!there\b)[a-z]+(?:ed|en|wn|nt|lt|ld)\b"
+    rf"|(?!{_AUXILIARY}\b)(?:[a-z]+ed|died|lost|left|came|went|fell)\b)"
+)
+"""Of whom something was done or befell: they are "they", whatever it happened at."""
 _DEGREE = re.compile(r"how (much|long|often|far) (?=(?:did|does|do|was|were|is|are|has|have|will)\b)", re.I)
 
 
@@ -131,6 +136,11 @@ def small_talk(text: str) -> Literal["greeting", "thanks", "help"] | None:
 
 def standalone(question: str, history: Sequence[Turn]) -> str:
     """``question`` with what it leaves to the turns before it put in."""
+    asked = _standalone(question, history)
+    return asked if asked == question else asked[0].upper() + asked[1:]
+
+
+def _standalone(question: str, history: Sequence[Turn]) -> str:
     before, answered = "", ""
     told: list[str] = []
     met: list[str] = []  # whom only answers told of
@@ -223,6 +233,8 @@ def _sentence(text: str) -> str:
 
 def _without_asking(question: str) -> str:
     """What follows the question word: "When was the bridge closed" → "was the bridge closed"."""
+    if (doers := _COUNTED_DOERS.match(question)) and doers[2]:  # "How many people were killed" → "were people killed"
+        return f"{doers[2]} {doers[1]}{question[doers.end(2) :]}"
     rest = _ASKS.sub("", question).strip()
     verb = _VERB.search(rest)
     return rest[verb.start() :] if verb else rest
@@ -235,6 +247,8 @@ def _replaced(earlier: str, new: str) -> str:
     if _TIME.fullmatch(new):
         return f"{earlier[: time.start()]}{new}{earlier[time.end() :]}?" if time else f"{earlier} {new}?"
     named = names(earlier)
+    if named and named[-1] in new:
+        return f"{new}?"  # the same in other words
     if named and not names(f"so {new}") and not new.casefold().startswith(("its ", "their ", "his ", "her ")):
         return f"What about {new} of {named[-1]}?"
     if named:
@@ -302,6 +316,8 @@ def _subjects(
     several = (topic if _NAMELESS.fullmatch(thing) else thing) or (f"the {counted[1]}" if counted else "")
     if told and _WHO_IS.match(before.rstrip("?.! ")):  # nobody is "it"
         thing = next((one for one in told[-2::-1] if one not in people), "")
+    if doers := _COUNTED_DOERS.match(before):
+        several = f"the {doers[1]}"
     subject = _SUBJECT.search(before)
     if subject and subject[2] == "the" and _SEVERAL.fullmatch(subject[1]):
         noun, _, last = subject[3].rpartition(" ")

@@ -1,5 +1,5 @@
 // One answer: its words with their marks, the quotes, what was merely consulted, and ways to take it along.
-import { addedTo, day, el, pageUrl, pieces, sureness, webAddress } from "./dom.js";
+import { addedTo, capital, day, el, pageUrl, pieces, sureness, webAddress } from "./dom.js";
 import { card } from "./card.js";
 import { openArticle } from "./source.js";
 import { asMarkdown, asText, linkOf } from "./share.js";
@@ -65,14 +65,13 @@ export function drawAnswer(answer) {
   const note = NOTES[answer.status];
   const { unsure, likely } = sureness(answer);
   const size = unsure ? "short unsure" : likely ? "short" : "short perhaps";
-  const small = /^\p{Ll}+(?![\p{L}\p{N}])/u.test(answer.short ?? ""); // "damp", not "iPhone": it is shown with a capital
   return el(
     "div",
     {},
     note ? el("p", { class: "note" }, note) : null,
     readAs(answer),
     unsure && !conflict ? warning(answer) : null,
-    alone ? null : el("p", { class: small ? `${size} small-letter` : size, dir: "auto" }, answer.short, dated(answer)),
+    alone ? null : el("p", { class: size, dir: "auto" }, capital(answer.short), dated(answer)),
     text,
     unsure || conflict ? null : meta(answer),
     el("h3", {}, "Quoted"),
@@ -224,7 +223,7 @@ function near(answer) {
 /** Those that are shown where nothing is answered. */
 export const nearest = (answer) => near(answer).slice(0, 3);
 
-export function drawDeclined(answer, ask, empty = false) {
+export function drawDeclined(answer, ask, empty = false, examples = []) {
   if (empty) {
     const put = el("a", { href: "/articles" }, "Put some in");
     return el("div", {}, el("p", { class: "answer" }, "There are no articles yet."), el("p", { class: "lead" }, put, ", then ask again."));
@@ -237,23 +236,29 @@ export function drawDeclined(answer, ask, empty = false) {
       {},
       readAs(answer),
       el("p", { class: "answer" }, "The articles do not seem to say anything about this."),
-      el("p", { class: "lead" }, "If they should, other words may find it."),
+      el("p", { class: "lead" }, "See ", el("a", { href: "/articles" }, "which articles there are"), examples.length ? ". What they do answer:" : "."),
+      chips(examples, ask),
     );
   }
   const alike = (answer.instead ?? []).filter((one) => shared(question, one));
-  const instead = alike.map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
   return el(
     "div",
     {},
     readAs(answer),
     el("p", { class: "answer", dir: "auto" }, answer.text),
     el("p", { class: "lead", dir: "auto" }, advice(question, answer.passages.map(textOf))),
-    instead.length ? el("p", { class: "lead" }, "What they do answer:") : null,
-    instead.length ? el("ul", { class: "chips" }, ...instead) : null,
+    alike.length ? el("p", { class: "lead" }, "What they do answer:") : null,
+    chips(alike, ask),
     shown.length ? el("p", { class: "lead" }, "The nearest passages:") : null,
     shown.length ? el("ul", { class: "quotes" }, ...shown.map((one) => passageOf(one, question))) : null,
     shown.length ? actions(answer) : null,
   );
+}
+
+/** Questions to ask at a click; null where there are none. */
+function chips(questions, ask) {
+  const rows = questions.map((one) => el("li", {}, el("button", { class: "proposal", dir: "auto", click: () => ask(one) }, one)));
+  return rows.length ? el("ul", { class: "chips" }, ...rows) : null;
 }
 
 function actions(answer) {

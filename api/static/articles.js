@@ -3,7 +3,7 @@ import { articleUrl, call, changesUrl, day, el, pageUrl } from "./dom.js";
 import { anew } from "./kept.js";
 
 const ALONE = 4_000_000; // bytes; a larger file is no single article
-const OUTCOMES = { added: "added", updated: "updated: a new revision", unchanged: "was there already", refused: "refused" };
+const OUTCOMES = { added: "added", updated: "updated, as a new revision", unchanged: "was there already", refused: "refused" };
 const list = document.getElementById("list");
 const add = document.getElementById("add");
 
@@ -17,9 +17,9 @@ const cancel = el("a", { hidden: true }, "Cancel");
 const paste = el(
   "form",
   {},
-  el("label", { for: "title" }, "Title (may be left out)"), title,
-  el("label", { for: "date" }, "Published on (may be left out)"), date,
-  el("label", { for: "publisher" }, "Publisher (may be left out)"), publisher,
+  el("label", { for: "title" }, "Title (optional)"), title,
+  el("label", { for: "date" }, "Published on (optional)"), date,
+  el("label", { for: "publisher" }, "Publisher (optional)"), publisher,
   el("label", { for: "text" }, "Text"), text,
   el("p", { class: "actions" }, submit, cancel),
 );
@@ -67,7 +67,7 @@ async function put(name, options) {
   }
 }
 
-/** A file as a new revision of the article that is being changed, or has its title, where that is meant; else as it is: how many articles were taken in. */
+/** A file as a new revision of the article that has its title, where that is meant; else as it is: how many articles were taken in. */
 async function putFile(file) {
   const sent = () => {
     const body = new FormData();
@@ -75,23 +75,44 @@ async function putFile(file) {
     return { method: "POST", body };
   };
   const made = file.size > ALONE ? null : await readAlone(sent());
-  const same = revised ?? (made?.title ? await titled(made.title, made.id).catch(() => null) : null);
-  const old = revised ?? (same && (await choose(`There is an article “${made.title}” already.`, same, [
+  const same = made?.title ? await titled(made.title, made.id).catch(() => null) : null;
+  const old = same && (await choose(`There is an article “${made.title}” already.`, same, [
     ["Make this its new revision", same],
     ["Keep both articles", null],
     ["Cancel", undefined],
-  ])));
+  ]));
   if (old === undefined) {
     tell(file.name, "not added");
     return 0;
   }
   if (!old || !made) return put(file.name, sent());
-  const { url, published_at, publisher, language, title: name, text: words, metadata } = made;
+  const article = revisedBy(await (await call(articleUrl(old.id))).json(), made);
+  return put(file.name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
+}
+
+/** An article with what a file says of it: its title and text, and the rest where it says it. */
+function revisedBy(old, { url, published_at, publisher, language, title: name, text: words, metadata }) {
   const given = Object.fromEntries(Object.entries({ url, published_at, publisher, language }).filter(([, value]) => value));
-  const article = { ...keptOf(await (await call(articleUrl(old.id))).json()), ...given, title: name, text: words, metadata };
-  const taken = await put(file.name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
-  if (taken && revised) emptied();
-  return taken;
+  return { ...keptOf(old), ...given, title: name, text: words, metadata };
+}
+
+/** Writes a file into the form of the article that is being changed, to be looked over and saved. */
+async function fillFrom(file) {
+  told.replaceChildren();
+  input.value = "";
+  const body = new FormData();
+  body.append("file", file, file.name);
+  const made = file.size > ALONE ? null : await readAlone({ method: "POST", body });
+  if (!made) return tell(file.name, "refused", "expected a file that holds one article with text; choose another, or paste the text");
+  revised = revisedBy({ published_at: null, publisher: null, ...revised }, made);
+  written();
+  told.append(el("li", {}, el("strong", { dir: "auto" }, file.name), ": its text is in the form. Look it over, then save the change."));
+  return submit.scrollIntoView({ block: "nearest" });
+}
+
+/** The form says what the article that is being changed says. */
+function written() {
+  [title.value, date.value, publisher.value, text.value] = [revised.title, day(revised.published_at), revised.publisher ?? "", revised.text];
 }
 
 /** The article that is all of a file, before it is put in; null where it holds several, or none. */
@@ -195,7 +216,8 @@ async function remove(id) {
   }
 }
 
-input.addEventListener("change", () => putFiles([...input.files]));
+const receive = (files) => (revised ? fillFrom(files[0]) : putFiles(files));
+input.addEventListener("change", () => receive([...input.files]));
 paste.addEventListener("submit", async (event) => {
   event.preventDefault();
   told.replaceChildren();
@@ -287,7 +309,7 @@ async function revise(id) {
   input.multiple = false;
   cancel.hidden = false;
   cancel.href = pageUrl(id, revised.revision);
-  [title.value, date.value, publisher.value, text.value] = [revised.title, day(revised.published_at), revised.publisher ?? "", revised.text];
+  written();
   text.rows = 12;
   text.focus({ preventScroll: true });
   text.setSelectionRange(0, 0);
@@ -303,5 +325,5 @@ const wanted = new URLSearchParams(location.search).get("revise");
 if (wanted) revise(wanted);
 const unwanted = new URLSearchParams(location.search).get("remove");
 if (unwanted) remove(unwanted);
-document.addEventListener("drop", (event) => { if (event.dataTransfer?.files.length) putFiles([...event.dataTransfer.files]); });
+document.addEventListener("drop", (event) => { if (event.dataTransfer?.files.length) receive([...event.dataTransfer.files]); });
 removable();

@@ -106,6 +106,9 @@ export function sureness({ confidence }) {
   return { words, share, told, unsure: least === 0, likely: least === SURENESS[0][0] };
 }
 
+/** A short answer as it stands by itself: "Damp", but "iPhone". */
+export const capital = (short) => (/^\p{Ll}+(?![\p{L}\p{N}])/u.test(short) ? short[0].toUpperCase() + short.slice(1) : short);
+
 /** The subject that the conversation added to a whole question, in brackets at its end; null where it did otherwise. */
 export function addedTo({ question, asked }) {
   const [, before, subject] = asked?.match(/^(.*) \(([^()]*)\)\?$/) ?? [];

@@ -14,6 +14,7 @@ const start = document.getElementById("start");
 const log = el("section", { id: "log", "aria-live": "polite", "aria-label": "Conversation" });
 const banner = el("p", { id: "banner", class: "note", role: "status", hidden: true });
 const empty = start?.classList.contains("empty") ?? false;
+const examples = Array.from(start?.querySelectorAll(".proposal") ?? [], (one) => one.textContent);
 const turns = [];
 let under = null; // the request that is answered now
 
@@ -64,7 +65,7 @@ function turnOf(question) {
 }
 
 function show(body, answer) {
-  body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty));
+  body.replaceChildren(answer.citations.length ? drawAnswer(answer) : drawDeclined(answer, ask, empty, examples));
   turns.push(answer);
   const instead = () => {
     turns.splice(turns.indexOf(answer), 1);
@@ -194,8 +195,12 @@ async function ready() {
   if (!banner.hidden) setTimeout(ready, 2000);
 }
 
+/** The answer of a link, by itself: this tab's conversation is kept. */
 async function openLink() {
+  log.replaceChildren();
+  turns.length = 0;
   const { turn, body } = turnOf("A shared answer");
+  scrollTo(0, 0);
   const heading = body.previousSibling;
   let question = null;
   const heard = (asked) => {

@@ -1,5 +1,5 @@
 // An answer to take along: as a link that is proved when it is opened, as text, as Markdown.
-import { addedTo, articleUrl, call, day, pieces, sureness, Trouble, unitOf } from "./dom.js";
+import { addedTo, articleUrl, call, capital, day, pieces, sureness, Trouble, unitOf } from "./dom.js";
 
 const AROUND = 32;
 const REVISION = 12; // of its 64 digits, as in every permalink
@@ -121,7 +121,7 @@ function told(answer, mark, end) {
   const note = NOTES[answer.status];
   if (answer.status === "unanswerable") return words.join("");
   if (answer.status !== "conflicting") {
-    const short = answer.short && answer.short !== answer.text ? `${answer.short} ` : "";
+    const short = answer.short && answer.short !== answer.text ? `${capital(answer.short)} ` : "";
     return [note, `${short}(${sureness(answer).words.toLowerCase()})`, words.join("")].filter(Boolean).join(end);
   }
   return [note, ...words.map((one, n) => [day(parts[n].cited[0]?.published_at), one.trim()].filter(Boolean).join(": "))].join(end);

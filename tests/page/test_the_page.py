@@ -318,13 +318,18 @@ def test_a_passage_that_has_far_fewer_words_of_the_question_is_not_shown(opened:
     assert page.locator(".turn blockquote p").all_inner_texts() == list(texts[:2])
 
 
-def test_passages_that_have_nothing_of_the_question_are_not_shown(opened: Open) -> None:
+def test_passages_that_have_nothing_of_the_question_are_not_shown(opened: Open, site: Site) -> None:
+    site.system.suggested = ("When was the first crossing?",)
     page = opened()
     page.fill("#q", "nothing baked")
     page.press("#q", "Enter")
     page.wait_for_selector(".turn .answer")
     assert page.inner_text(".turn .answer") == "The articles do not seem to say anything about this."
     assert page.locator(".turn .quotes").count() == 0
+    assert page.inner_text(".turn .lead") == "See which articles there are. What they do answer:"
+    page.click(".turn .proposal")
+    page.wait_for_selector(".turn:last-child .cite")
+    assert page.inner_text(".turn:last-child .question") == "When was the first crossing?"
 
 
 def test_a_name_that_no_passage_has_is_told(opened: Open, site: Site) -> None:
@@ -569,6 +574,20 @@ def test_a_link_cannot_have_the_page_say_what_no_article_says(opened: Open, site
     assert site.system.asked[-1][0] == "q"
 
 
+def test_a_link_followed_in_a_tab_with_a_conversation_shows_its_answer_alone(opened: Open) -> None:
+    page = opened()
+    ask(page, "When was the first crossing?")
+    link = page.evaluate("""async () => (await import("/static/share.js")).linkOf(JSON.parse(sessionStorage["quotewell.conversation"])[0])""")
+    for _ in range(3):
+        ask(page, "How many cars does it carry?")
+    page.goto(link)
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(page.locator(".turn")).to_contain_text("A shared answer.")
+    assert page.evaluate("scrollY") == 0
+    page.click(".brand")
+    expect(page.locator(".turn")).to_have_count(4)
+
+
 def test_copies_of_an_answer(opened: Open, site: Site) -> None:
     page = opened()
     ask(page, "When was the first crossing?")
@@ -648,7 +667,7 @@ def test_a_file_that_was_changed_is_a_new_revision_where_one_says_so(opened: Ope
     assert revised.publisher == FERRY["publisher"]
 
 
-def test_a_file_put_in_beside_an_article_that_is_being_changed_is_its_new_revision(
+def test_a_file_fills_the_form_of_the_article_that_is_being_changed_and_is_looked_over_before_it_is_saved(
     opened: Open, site: Site, tmp_path: Path
 ) -> None:
     put(site, **FERRY)
@@ -657,7 +676,17 @@ def test_a_file_put_in_beside_an_article_that_is_being_changed_is_its_new_revisi
     page = opened("/articles/ferry")
     page.click("text=Change its text, date or publisher")
     expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
+    page.click("text=Take its text from a file instead")
+    (tmp_path / "empty.txt").write_text("", encoding="utf-8")
+    page.set_input_files("#files", str(tmp_path / "empty.txt"))
+    expect(page.locator(".outcomes .refused")).to_contain_text("empty.txt: refused")
+    expect(page.locator("#text")).to_have_value(str(FERRY["text"]))
     page.set_input_files("#files", str(file))
+    expect(page.locator("#text")).to_have_value("It carries sixty cars.")
+    expect(page.locator("#title")).to_have_value("A boat for Ostrel")
+    expect(page.locator("#publisher")).to_have_value(str(FERRY["publisher"]))
+    assert "sixty" not in site.system.library.article("ferry").text
+    page.click("text=Save the change")
     page.wait_for_selector(".outcomes .updated")
     expect(page.locator("#text")).to_have_value("")
     expect(page.locator(".outcomes li")).to_have_count(2)
@@ -788,8 +817,8 @@ def test_revisions_of_an_article(opened: Open, site: Site) -> None:
     page = opened("/articles/ferry")
     assert "Revision 1 of 2019-05-04" in page.inner_text("article")
     page.click("text=what changed")
-    assert page.locator("del").all_inner_texts() == ["2019-05-04", "forty "]
-    assert page.locator("ins").all_inner_texts() == ["2019-06-11", "fifty "]
+    assert page.locator("del").all_inner_texts() == ["2019-05-04", "forty"]
+    assert page.locator("ins").all_inner_texts() == ["2019-06-11", "fifty"]
     page.click("text=the earlier revision")
     assert "earlier revision" in page.inner_text(".note")
     page.click("text=Id and revision")
