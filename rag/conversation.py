@@ -117,7 +117,8 @@ _HELP = re.compile(
 
 _COUNTED = re.compile(rf"^(?:and )?how many ((?:[a-z-]+ )??[a-z]+) {_AUXILIARY}\b", re.I)
 _COUNTED_DOERS = re.compile(
-    rf"^(?i:(?:and\s+)?how many) ((?:[a-z-]+ )??[a-z]+) (?:(were|are|have|had)\s+(?!there\b)[a-z]+(?:ed|en|wn|nt|lt|ld)\b"
+    r"^(?i:(?:and\s+)?how many) ((?:[a-z-]+ )??[a-z]+) "
+    r"(?:(were|are|have|had)\s+(?!there\b)[a-z]+(?:ed|en|wn|nt|lt|ld)\b"
     rf"|(?!{_AUXILIARY}\b)(?:[a-z]+ed|died|lost|left|came|went|fell)\b)"
 )
 """Of whom something was done or befell: they are "they", whatever it happened at."""

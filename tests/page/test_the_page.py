@@ -577,7 +577,10 @@ def test_a_link_cannot_have_the_page_say_what_no_article_says(opened: Open, site
 def test_a_link_followed_in_a_tab_with_a_conversation_shows_its_answer_alone(opened: Open) -> None:
     page = opened()
     ask(page, "When was the first crossing?")
-    link = page.evaluate("""async () => (await import("/static/share.js")).linkOf(JSON.parse(sessionStorage["quotewell.conversation"])[0])""")
+    link = page.evaluate("""async () => {
+        const { linkOf } = await import("/static/share.js");
+        return linkOf(JSON.parse(sessionStorage["quotewell.conversation"])[0]);
+    }""")
     for _ in range(3):
         ask(page, "How many cars does it carry?")
     page.goto(link)
