@@ -10,8 +10,17 @@ from rag.words import STOPWORDS
 
 _NAME = r"[A-Z][\w'’.-]+(?:\s+(?:(?:of|the|and|de|van|von)\s+)*[A-Z][\w'’.-]+)*"
 _THING = rf"The\s+(?:[\w'’-]+\s+){{0,3}}?[\w'’-]+|{_NAME}"
+_TRANSITIVE = "build|buy|close|cut|get|give|launch|lose|miss|offer|pay|receive|replace|sell|spend|wear"
+_NO_NAME = r"(?:(?:In|On|At|By|From|For|But|And|If|When|Until|After|Before|Then|So|Yet)\b|[A-Z][a-z]+s\s+will\b)"
+_OF_A_NAME = rf"(?!{_NO_NAME})(?:The\s+(?:[\w'’-]+\s+){{0,3}}?)?{_NAME}(?:\s+[a-z][\w-]*){{0,3}}?"
+"""Such as "Norham's town council"."""
+_PERSON = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.?\s+)?[A-Z][\w'’-]+(?:\s+(?:de|van|von|[A-Z]\.?))?\s+[A-Z][\w'’-]+"
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?P<answer>(?:\d{{1,2}}\s+)?(?:(?:{_MONTH})\s+)?(?:\d{{1,2}},\s+)?(?:1\d{{3}}|20\d{{2}}))\b"
+_WHEN = rf"(?:{_DATE}|(?P<month>{_MONTH})\b)"
+_DAY = (
+    rf"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|\d{{1,2}}\s+(?:{_MONTH})(?:\s+\d{{4}})?|(?:{_MONTH})\s+\d{{1,2}})"
+)
 _ABOUT = r"(?:(?:about|around|some|nearly|almost|over|more\s+than)\s+)?"
 _SUM = rf"(?P<answer>{_ABOUT}[$€£]?\d[\d.,]*\s+(?:(?:hundred|thousand|million|billion)\s+)?[a-z]+)"
 _DONE = r"[a-z]+(?:ed|ilt|ung|un|wn|ade|ught|old)"
@@ -20,7 +29,8 @@ _PLAIN = r"[^,;:()“”\"]"
 _ASKED = dict(
     pair.split("/")
     for pair in "paid/pay spent/spend lost/lose earned/earn raised/raise plans/plan wants/want intends/intend "
-    "hopes/hope expects/expect run/runs led/leads owned/owns made/makes".split()
+    "hopes/hope expects/expect run/runs led/leads owned/owns made/makes "
+    "voted/vote decided/decide agreed/agree refused/refuse".split()
 )
 """The forms that a question needs of verbs."""
 _FORMS = tuple(
@@ -49,6 +59,24 @@ _FORMS = tuple(
             rf"^(?P<thing>{_NAME})\s+was\s+(?P<done>[a-z]+ed|built|made|led)\s+by\s+(?P<answer>(?:the\s+)?{_NAME})",
             "Who {done} {thing}?",
         ),
+        (
+            rf"^(?P<thing>{_OF_A_NAME})\s+will\s+be\s+(?P<done>{_DONE}(?:\s+[\w'’-]+){{0,6}}?)\s+(?:in|on)\s+{_WHEN}",
+            "When will {thing} be {done}?",
+        ),
+        (
+            rf"^(?P<thing>{_OF_A_NAME})\s+will\s+(?P<do>{_TRANSITIVE})\s+(?P<answer>{_PLAIN}{{4,90}}?){_END}",
+            "What will {thing} {do}?",
+        ),
+        (
+            rf"^(?P<thing>{_OF_A_NAME})\s+(?:has\s+)?(?P<did>voted|decided|agreed|refused)\s+(?:on\s+{_DAY}\s+)?to"
+            rf"\s+(?P<answer>{_PLAIN}{{8,90}}?){_END}",
+            "What did {thing} {did} to do?",
+        ),
+        (
+            rf"^.*\b(?:said|says)\s+(?P<thing>{_PERSON}),\s+(?P<answer>(?:who\s|its\s|the\s|an?\s|head\s|chair)"
+            rf"{_PLAIN}{{8,60}}?){_END}",
+            "Who is {thing}?",
+        ),
         (rf"^(?P<thing>{_NAME})\s+(?P<was>is|was)\s+(?P<answer>an?\s+{_PLAIN}{{8,90}}?){_END}", "What {was} {thing}?"),
         (
             rf"^(?P<answer>(?!The\s)(?:[A-Z][\w'’-]+\s+){{1,4}})(?P<verb>[a-z]+ed)\s+(?P<rest>[a-z]{_PLAIN}{{8,50}}?){_END}",
@@ -67,9 +95,10 @@ def proposals(text: str) -> Iterator[tuple[str, str]]:
             continue
         for form, question in _FORMS:
             if found := form.match(sentence):
-                parts = found.groupdict()
+                parts = {name: told for name, told in found.groupdict().items() if told}
+                answer = parts.get("answer") or parts["month"]
                 if not parts.get("rest") or parts["rest"].split()[-1] not in STOPWORDS | {"because"}:
-                    yield question.format_map(_inside(parts)), parts["answer"].strip(" .")
+                    yield question.format_map(_inside(parts)), answer.strip(" .")
                 break
 
 

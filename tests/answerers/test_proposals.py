@@ -32,6 +32,18 @@ from rag.answerers.proposals import proposals
         ("The Council plans to close two schools.", [("What does the Council plan to do?", "close two schools")]),
         ("Norham Mills is run by the Marn Trust.", [("Who runs Norham Mills?", "the Marn Trust")]),
         ("Norham Mills was founded by Piet Aalders in a barn.", [("Who founded Norham Mills?", "Piet Aalders")]),
+        ("The Norham bridge will be opened on 3 May 2027.", [("When will the Norham bridge be opened?", "3 May 2027")]),
+        ("Norham's school will be closed in March.", [("When will Norham's school be closed?", "March")]),
+        ("Norham's orchard will lose half of its trees.", [("What will Norham's orchard lose?", "half of its trees")]),
+        (
+            "The town council of Norham has decided on Monday to fell the trees.",
+            [("What did the town council of Norham decide to do?", "fell the trees")],
+        ),
+        (
+            "“It hurts,” said Ruth Pellow, who chairs the committee.",
+            [("Who is Ruth Pellow?", "who chairs the committee")],
+        ),
+        ("“It hurts,” said Ruth Pellow, 40, and left.", []),
         ("The Messenger was the first outlet to publish it.", []),
         ("It was built in 1887. This is a bridge. She asked residents for patience.", []),
         ("Ines Marrow voted against the budget because, in her view, it is poor.", []),
