@@ -59,9 +59,12 @@ export function drawAnswer(answer) {
   const parts = pieces(answer);
   const conflict = answer.status === "conflicting";
   const alone = !answer.short || answer.short === answer.text || conflict;
+  const verbatim = answer.citations.every((one) => answer.text.includes(one.cited_text));
+  const inQuotes = verbatim && !alone; // what is quoted is read once: in the quotes under a short answer, or else above them
   const text = conflict
     ? el("div", { class: "sides" }, ...parts.map(side))
     : el("p", { class: alone ? "answer" : "answer around", dir: "auto" }, ...parts.flatMap(marked));
+  const short = marked({ text: capital(answer.short ?? ""), cited: inQuotes ? answer.citations : [] });
   const note = NOTES[answer.status];
   const { unsure, likely } = sureness(answer);
   const size = unsure ? "short unsure" : likely ? "short" : "short perhaps";
@@ -71,11 +74,11 @@ export function drawAnswer(answer) {
     note ? el("p", { class: "note" }, note) : null,
     readAs(answer),
     unsure && !conflict ? warning(answer) : null,
-    alone ? null : el("p", { class: size, dir: "auto" }, capital(answer.short), dated(answer)),
-    text,
+    alone ? null : el("p", { class: size, dir: "auto" }, ...short, dated(answer)),
+    inQuotes ? null : text,
     unsure || conflict ? null : meta(answer),
-    el("h3", {}, "Quoted"),
-    el("ol", { class: "quotes" }, ...answer.citations.map(quoted)),
+    el("h3", {}, inQuotes || !verbatim ? "Quoted" : "Quoted from"),
+    el("ol", { class: "quotes" }, ...answer.citations.map((one) => quoted(one, inQuotes || !verbatim))),
     actions(answer),
     consulted(answer),
   );
@@ -130,7 +133,8 @@ function place({ article_id: id, revision, start_char_index: start, end_char_ind
   );
 }
 
-function quoted(citation) {
+/** Where a quote stands, under the quote itself where that is not read elsewhere. */
+function quoted(citation, itself) {
   const before = citation.start_char_index > Array.from(citation.prefix).length ? `… ${citation.prefix.replace(/^\S*\s/, "")}` : citation.prefix;
   const after = citation.suffix ? `${citation.suffix.replace(/\s\S*$/, "")} …` : "";
   const context = el(
@@ -144,7 +148,7 @@ function quoted(citation) {
   return el(
     "li",
     { value: citation.number },
-    el("blockquote", { dir: "auto" }, context),
+    itself ? el("blockquote", { dir: "auto" }, context) : null,
     place(citation, citation),
     copies.length ? el("p", { class: "small" }, `The same words stand in: ${copies.join("; ")}`) : null,
   );

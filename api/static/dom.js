@@ -94,9 +94,9 @@ export function pieces(answer) {
 
 /** What a confidence is told as: the least of each, and how often such answers were right when it was measured. */
 const SURENESS = [
-  [0.7, "Likely right", "at least 4 in 5 such answers are", "In our tests, answers marked like this were right 4 times in 5 where the questions were made to mislead, and nearly always on plain news."],
-  [0.4, "Perhaps right", "at least 3 in 5 such answers are", "In our tests, answers marked like this were right 3 times in 5 where the questions were made to mislead, and 4 times in 5 on plain news. Read the quote."],
-  [0, "Unsure", "half of such answers, or fewer, are right", "In our tests, answers marked like this were right half of the time on plain news, and once in 5 where the questions were made to mislead. Read the quote."],
+  [0.7, "Likely right", "at least 4 in 5 such answers were", "In our tests nearly all such answers on plain news were right, and 4 in 5 of those to trick questions."],
+  [0.4, "Perhaps right", "at least 3 in 5 such answers were", "In our tests 4 in 5 such answers on plain news were right, and 3 in 5 of those to trick questions. Read the quote."],
+  [0, "Unsure", "half of such answers, or fewer, were right", "In our tests half of such answers on plain news were right, and 1 in 5 of those to trick questions. Read the quote."],
 ];
 
 /** How sure an answer is, in words and with its share of right ones; `unsure` is one that is more often wrong than right,

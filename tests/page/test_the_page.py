@@ -57,7 +57,7 @@ def test_asking_following_a_mark_and_coming_back(opened: Open, site: Site) -> No
     ask(page, "When was the first crossing?")
     assert page.inner_text(".question") == "When was the first crossing?"
     assert page.inner_text(".answer").startswith(FACT)
-    assert page.inner_text("ol.quotes mark") == FACT
+    assert page.inner_text("ol.quotes") == "A ferry for Ostrel · 2019-05-04 · source"  # the sentence is read once
     assert page.inner_text(".actions + .consulted summary") == "Also read, not quoted"
     mark = page.locator(".cite")
     mark.hover()
@@ -83,14 +83,16 @@ def test_the_short_answer_stands_out(opened: Open, site: Site) -> None:
     says(site, site.system.library.article("ferry"), Span(0, 53), short="3 May")
     page = opened()
     ask(page, "When?")
-    assert page.inner_text(".short") == "3 May"
+    assert page.inner_text(".short") == "3 May1"  # and its mark
+    assert page.inner_text("ol.quotes mark") == FACT
+    assert page.inner_text(".turn").count(FACT) == 1
     size = "e => parseFloat(getComputedStyle(e).fontSize)"
-    assert page.eval_on_selector(".short", size) > 1.4 * page.eval_on_selector(".answer", size)
+    assert page.eval_on_selector(".short", size) > 1.4 * page.eval_on_selector("ol.quotes mark", size)
     assert "Likely right" in page.inner_text(".sure summary")
     for short, seen in (("first crossing", "First crossing"), ("iPhone", "iPhone")):
         says(site, site.system.library.article("ferry"), Span(0, 53), short=short)
         ask(page, "What?")
-        assert page.locator(".short").last.inner_text() == seen
+        assert page.locator(".short").last.inner_text().startswith(seen)
 
 
 def test_a_follow_up_goes_with_what_was_said(opened: Open, site: Site) -> None:
@@ -520,7 +522,7 @@ def test_a_day_that_hangs_on_its_article_s_date_is_told_with_it(opened: Open, si
     says(site, article, Span(0, 30), short="Saturday morning")
     page = opened()
     ask(page, "When?")
-    assert page.inner_text(".short") == "Saturday morning as told on 2019-03-02"
+    assert re.fullmatch(r"Saturday morning\s*1\s*as told on 2019-03-02", page.inner_text(".short"))
 
 
 def test_a_link_to_one_answer_opens_with_its_citations_and_its_revisions(opened: Open, site: Site) -> None:
@@ -936,7 +938,7 @@ def test_marks_are_the_quote_for_a_thousand_quotes(opened: Open, site: Site) -> 
                 await openArticle(place, null);
                 const text = place.cited_text;
                 const answer = { text, citations: [{ ...place, answer_start: 0, answer_end: Array.from(text).length }],
-                    passages: [], confidence: 1, status: "answered", short: null };
+                    passages: [], confidence: 1, status: "answered", short: "in short" };
                 const shown = document.querySelector("#source .text").textContent;
                 found.push([document.querySelector("#source mark").textContent, shown,
                     drawAnswer(answer).querySelector("mark").textContent]);
@@ -986,7 +988,8 @@ def test_three_hundred_hostile_texts_are_only_texts(opened: Open, site: Site) ->
     site.system.script = answered("q", passages, [(p, Span(0, len(p.chunk.text) - 9)) for p in passages])
     page = opened()
     ask(page, HOSTILE[0])
-    assert page.locator("ol.quotes mark").all_inner_texts()[:20] == [f"{one} 0" for one in HOSTILE]
+    assert page.inner_text(".answer").count("<script>alert(1)</script>") > 15
+    assert page.locator("ol.quotes a").all_inner_texts()[:20] == [f"{one} 0" for one in HOSTILE]
     for n in range(len(HOSTILE)):
         page.locator(".cite").nth(n).click()
         expect(page.locator("#source mark")).to_have_text(f"{HOSTILE[n]} 0")
