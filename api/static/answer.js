@@ -110,7 +110,7 @@ const worded = ({ model }) => (model ? ` · worded by ${model}` : "");
 /** How sure the answer is, with what that rests on folded away. */
 function meta(answer) {
   const { words, share, told } = sureness(answer);
-  return el("details", { class: "small sure" }, el("summary", {}, `${words}: ${share}`, worded(answer)), el("p", {}, told));
+  return el("details", { class: "small sure" }, el("summary", {}, `${words}, as ${share}`, worded(answer)), el("p", {}, told));
 }
 
 /** The same of an answer that is more often wrong than right: said before it. */

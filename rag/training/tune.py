@@ -9,7 +9,7 @@ passage says, they are told apart with AUROC .84 (news) and .72. A reader that l
 passages. So what the question's words alone say, by a model fitted to the other half of the writers, stands beside the
 reader's own odds while it learns, and is taken away after (Clark, Yatskar and Zettlemoyer, 2019).
 
-In ``contrasts-*`` that cannot be: sentences have two versions, close in words, and a question is answered by the one
+In ``contrasts`` that cannot be: sentences have two versions, close in words, and a question is answered by the one
 and not by the other (Gardner et al., 2020). Each is learned over both.
 
 What the reader made of the public sets stays: their questions are replayed, and what it said of them before is what it
@@ -56,7 +56,6 @@ from rag.types import Span
 
 _INVENTED = Path(__file__).with_name("invented")
 _TAUGHT = ("encyclopedia", "news")
-_CONTRASTS = ("contrasts-encyclopedia", "contrasts-news")
 _EXAMINED = 800  # questions, each over a text that answers it and one that does not
 _WAY = 0.7  # from the weights before to those after
 _MOST = 3.0  # log-odds that a question's words may say of themselves
@@ -207,7 +206,7 @@ class Lessons:
     def __init__(self, folder: Path, sources: Sequence[Source], seed: int) -> None:
         self._asked = [invented(folder / f"{name}.jsonl") for name in _TAUGHT]
         self._alone = [words_alone(asked) for asked in self._asked]
-        self._contrasts = [one for name in _CONTRASTS for one in contrasts(folder / f"{name}.jsonl")]
+        self._contrasts = contrasts(folder / "contrasts.jsonl")
         self._sources = sources
         self._seed = seed
 
