@@ -535,6 +535,23 @@ def test_who_is_answered_by_a_name_rather_than_what_is_said_of_it(
     assert (answer.short, answer.text) == (short, text)
 
 
+TRUST = "A Harl Trust clerk who collects stamps wrote in. The Harl Trust, a club of weavers, owns the bridge."
+
+
+@pytest.mark.parametrize(
+    ("question", "short"),
+    [
+        ("What is the Harl Trust?", "a club of weavers"),
+        ("what was the harl trust", "a club of weavers"),
+        ("What does the Harl Trust collect?", "stamps"),
+    ],
+)
+def test_what_something_is_stands_behind_its_name(question: str, short: str) -> None:
+    told = passage(TRUST)
+    assert ask(question, {"stamps": 5.0, "a club of weavers": 3.0}, told)[1].short == short
+    assert ask(question, {"stamps": 9.0, "a club of weavers": -5.0}, told)[1].short == "stamps"
+
+
 @pytest.mark.parametrize("span", ["the autumn", "May 1931", "27 times since May"])
 def test_a_time_is_no_reason(span: str) -> None:
     text = f"The ferry was turned away in {span}, as the channel had silted up."
