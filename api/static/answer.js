@@ -77,18 +77,19 @@ export function drawAnswer(answer) {
     alone ? null : el("p", { class: size, dir: "auto" }, ...short, dated(answer)),
     inQuotes ? null : text,
     unsure || conflict ? null : meta(answer),
-    el("h3", {}, inQuotes || !verbatim ? "Quoted" : "Quoted from"),
-    el("ol", { class: "quotes" }, ...answer.citations.map((one) => quoted(one, inQuotes || !verbatim))),
+    ...(conflict && verbatim ? [] : [
+      el("h3", {}, inQuotes || !verbatim ? "Quoted" : "Quoted from"),
+      el("ol", { class: "quotes" }, ...answer.citations.map((one) => quoted(one, inQuotes || !verbatim))),
+    ]),
     actions(answer),
     consulted(answer),
   );
 }
 
 function side(part) {
-  const first = part.cited[0];
   const text = el("p", { class: "answer", dir: "auto" }, ...marked({ ...part, text: part.text.trim() }));
-  const where = first ? place(first, first, "an article without a date") : null;
-  return el("div", { class: "side" }, text, where);
+  const where = part.cited.map((one) => quoted(one, false, "an article without a date"));
+  return el("div", { class: "side" }, text, el("ol", { class: "quotes" }, ...where));
 }
 
 /** What the conversation added to the question, where it did. */
@@ -134,7 +135,7 @@ function place({ article_id: id, revision, start_char_index: start, end_char_ind
 }
 
 /** Where a quote stands, under the quote itself where that is not read elsewhere. */
-function quoted(citation, itself) {
+function quoted(citation, itself, undated = null) {
   const before = citation.start_char_index > Array.from(citation.prefix).length ? `… ${citation.prefix.replace(/^\S*\s/, "")}` : citation.prefix;
   const after = citation.suffix ? `${citation.suffix.replace(/\s\S*$/, "")} …` : "";
   const context = el(
@@ -149,7 +150,7 @@ function quoted(citation, itself) {
     "li",
     { value: citation.number },
     itself ? el("blockquote", { dir: "auto" }, context) : null,
-    place(citation, citation),
+    place(citation, citation, undated),
     copies.length ? el("p", { class: "small" }, `The same words stand in: ${copies.join("; ")}`) : null,
   );
 }
