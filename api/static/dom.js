@@ -94,8 +94,8 @@ export function pieces(answer) {
 
 /** What a confidence is told as: the least of each, and how often such answers were right when it was measured. */
 const SURENESS = [
-  [0.7, "Likely right", "at least 4 in 5 such answers were", "In our tests nearly all such answers on plain news were right, and 4 in 5 of those to trick questions."],
-  [0.4, "Perhaps right", "at least 3 in 5 such answers were", "In our tests 4 in 5 such answers on plain news were right, and 3 in 5 of those to trick questions. Read the quote."],
+  [0.7, "Likely right", "about 4 in 5 such answers were, or more", "In our tests nearly all such answers on plain news were right, and 4 in 5 of those to trick questions."],
+  [0.4, "Perhaps right", "about 3 in 5 such answers were, or more", "In our tests 4 in 5 such answers on plain news were right, and 3 in 5 of those to trick questions. Read the quote."],
   [0, "Unsure", "half of such answers, or fewer, were right", "In our tests half of such answers on plain news were right, and 1 in 5 of those to trick questions. Read the quote."],
 ];
 
