@@ -119,7 +119,7 @@ _COUNTED = re.compile(rf"^(?:and )?how many ((?:[a-z-]+ )??[a-z]+) {_AUXILIARY}\
 _COUNTED_DOERS = re.compile(
     r"^(?i:(?:and\s+)?how many) ((?:[a-z-]+ )??[a-z]+) "
     r"(?:(were|are|have|had)\s+(?!there\b)[a-z]+(?:ed|en|wn|nt|lt|ld)\b"
-    rf"|(?!{_AUXILIARY}\b)(?:[a-z]+ed|died|lost|left|came|went|fell)\b)"
+    rf"|(?!{_AUXILIARY}\b)(?:[a-z]+ed|lost|left|came|went|fell)\b)"
 )
 """Of whom something was done or befell: they are "they", whatever it happened at."""
 _DEGREE = re.compile(r"how (much|long|often|far) (?=(?:did|does|do|was|were|is|are|has|have|will)\b)", re.I)
@@ -248,9 +248,10 @@ def _replaced(earlier: str, new: str) -> str:
     if _TIME.fullmatch(new):
         return f"{earlier[: time.start()]}{new}{earlier[time.end() :]}?" if time else f"{earlier} {new}?"
     named = names(earlier)
-    if named and named[-1] in new:
-        return f"{new}?"  # the same in other words
-    if named and not names(f"so {new}") and not new.casefold().startswith(("its ", "their ", "his ", "her ")):
+    mentioned = names(f"so {new}")
+    if named and named[-1] in mentioned and content_words(" ".join(re.split("|".join(map(re.escape, mentioned)), new))):
+        return f"{new}?"  # something else of it, or the same in other words
+    if named and not mentioned and not new.casefold().startswith(("its ", "their ", "his ", "her ")):
         return f"What about {new} of {named[-1]}?"
     if named:
         return f"{earlier.replace(named[-1], new)}?"

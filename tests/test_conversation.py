@@ -102,7 +102,13 @@ HARBOUR = [
             "What did it cost (Ada Lund)?",
         ),
         (CANAL, "How do I bake sourdough bread?", "How do I bake sourdough bread?"),
-        ([Turn("user", "What is the capital of Peru?")], "Capital city of Peru", "Capital city of Peru?"),
+        ([Turn("user", "What is the capital of Peru?")], "the capital city of Peru", "The capital city of Peru?"),
+        ([Turn("user", "When did the US join?")], "and the USSR?", "When did the USSR join?"),
+        (
+            [Turn("user", "What is the capital of Guinea?")],
+            "Equatorial Guinea",
+            "What is the capital of Equatorial Guinea?",
+        ),
         (
             [Turn("user", "How many people were killed at Krakatoa?")],
             "Who was one of them?",

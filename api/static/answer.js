@@ -60,7 +60,8 @@ export function drawAnswer(answer) {
   const conflict = answer.status === "conflicting";
   const alone = !answer.short || answer.short === answer.text || conflict;
   const verbatim = answer.citations.every((one) => answer.text.includes(one.cited_text));
-  const inQuotes = verbatim && !alone; // what is quoted is read once: in the quotes under a short answer, or else above them
+  const boxed = !verbatim || !alone;
+  const inQuotes = verbatim && boxed; // what is quoted is read once: in the quotes under a short answer, or else above them
   const text = conflict
     ? el("div", { class: "sides" }, ...parts.map(side))
     : el("p", { class: alone ? "answer" : "answer around", dir: "auto" }, ...parts.flatMap(marked));
@@ -78,8 +79,8 @@ export function drawAnswer(answer) {
     inQuotes ? null : text,
     unsure || conflict ? null : meta(answer),
     ...(conflict && verbatim ? [] : [
-      el("h3", {}, inQuotes || !verbatim ? "Quoted" : "Quoted from"),
-      el("ol", { class: "quotes" }, ...answer.citations.map((one) => quoted(one, inQuotes || !verbatim))),
+      el("h3", {}, boxed ? "Quoted" : "Quoted from"),
+      el("ol", { class: "quotes" }, ...answer.citations.map((one) => quoted(one, boxed))),
     ]),
     actions(answer),
     consulted(answer),

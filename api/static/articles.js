@@ -69,12 +69,7 @@ async function put(name, options) {
 
 /** A file as a new revision of the article that has its title, where that is meant; else as it is: how many articles were taken in. */
 async function putFile(file) {
-  const sent = () => {
-    const body = new FormData();
-    body.append("file", file, file.name);
-    return { method: "POST", body };
-  };
-  const made = file.size > ALONE ? null : await readAlone(sent());
+  const made = await readAlone(file);
   const same = made?.title ? await titled(made.title, made.id).catch(() => null) : null;
   const old = same && (await choose(`There is an article “${made.title}” already.`, same, [
     ["Make this its new revision", same],
@@ -85,7 +80,7 @@ async function putFile(file) {
     tell(file.name, "not added");
     return 0;
   }
-  if (!old || !made) return put(file.name, sent());
+  if (!old || !made) return put(file.name, sent(file));
   const article = revisedBy(await (await call(articleUrl(old.id))).json(), made);
   return put(file.name, { headers: { "content-type": "application/json" }, body: JSON.stringify(article) });
 }
@@ -100,9 +95,7 @@ function revisedBy(old, { url, published_at, publisher, language, title: name, t
 async function fillFrom(file) {
   told.replaceChildren();
   input.value = "";
-  const body = new FormData();
-  body.append("file", file, file.name);
-  const made = file.size > ALONE ? null : await readAlone({ method: "POST", body });
+  const made = await readAlone(file);
   if (!made) return tell(file.name, "refused", "expected a file that holds one article with text; choose another, or paste the text");
   revised = revisedBy({ published_at: null, publisher: null, ...revised }, made);
   written();
@@ -115,10 +108,18 @@ function written() {
   [title.value, date.value, publisher.value, text.value] = [revised.title, day(revised.published_at), revised.publisher ?? "", revised.text];
 }
 
-/** The article that is all of a file, before it is put in; null where it holds several, or none. */
-async function readAlone(sent) {
+/** What sends a file. */
+function sent(file) {
+  const body = new FormData();
+  body.append("file", file, file.name);
+  return { method: "POST", body };
+}
+
+/** The article that is all of a file, before it is put in; null where it holds several, or none, or is large. */
+async function readAlone(file) {
+  if (file.size > ALONE) return null;
   try {
-    const { articles, refused } = await (await call("/api/articles/read", sent)).json();
+    const { articles, refused } = await (await call("/api/articles/read", sent(file))).json();
     return articles.length === 1 && !refused.length ? articles[0] : null;
   } catch {
     return null; // putting it in will say why
